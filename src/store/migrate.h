@@ -1,0 +1,28 @@
+/*
+ * The schema, as numbered migrations that are part of the binary. Each runs once, in a transaction
+ * of its own, and is recorded with the SHA-256 of its text: one that has run is never edited.
+ */
+#ifndef SALLYPORT_STORE_MIGRATE_H
+#define SALLYPORT_STORE_MIGRATE_H
+
+#include "store/store.h"
+
+struct migration {
+    int number; /* from 1, without gaps */
+    const char *name;
+    const char *sql;
+};
+
+/* Written by script/lib/embed-migrations.py from src/store/migrations. */
+extern const struct migration migrations[];
+extern const size_t n_migrations;
+
+/*
+ * Run what has not run yet.
+ *
+ * E_STORE_DOWN  the schema is newer than ours, a recorded migration is not the one we have, or one
+ *               failed; cx->failure.detail is a sentence for the operator
+ */
+enum err migrate(struct cx *cx);
+
+#endif

@@ -1,0 +1,201 @@
+/* The door: finds the engine, brings the schema up to date, runs work again when it lost a race. */
+#include "store/store.h"
+
+#include <assert.h>
+#include <time.h>
+
+#include "base/banned.h"
+#include "base/time.h"
+#include "store/engine.h"
+#include "store/migrate.h"
+
+enum { RUN_TRIES_MAX = 6, RETRY_LONGEST_MS = 50 };
+
+static const struct engine *const engines[] = {&sqlite_engine};
+
+/* Whether this thread is inside work: a store call from there would wait for itself. */
+static _Thread_local bool is_in_work;
+
+const struct engine *engine_of(str url)
+{
+    str scheme = str_cut(&url, S(":"));
+
+    for (size_t i = 0; i < sizeof engines / sizeof engines[0]; i++)
+        if (str_ieq(scheme, engines[i]->scheme))
+            return engines[i];
+    return NULL;
+}
+
+enum err engine_call(struct tx *tx, store_work work, void *arg)
+{
+    tx->failed = E_OK;
+    tx->cx->failure = (struct failure){0};
+    is_in_work = true;
+    enum err e = work(tx->cx, tx, arg);
+    is_in_work = false;
+    assert(tx->open_rows == 0);
+    return e == E_OK ? tx->failed : e;
+}
+
+enum err engine_down(struct cx *cx, const char *detail)
+{
+    cx->failure = (struct failure){.retry_after_s = STORE_DOWN_RETRY_S};
+    return fail(cx, E_STORE_DOWN, "%s", detail);
+}
+
+/* ---- opening ---- */
+
+enum err store_open(struct arena *arena, const struct store_options *options, struct store **out,
+                    str *why)
+{
+    const struct engine *engine = engine_of(str_of(options->url));
+    struct store *store = NULL;
+
+    if (!engine) {
+        *why = arena_printf(arena, "\"%s\" names no store: write sqlite:var/sallyport.db",
+                            options->url ? options->url : "");
+        return E_STORE_DOWN;
+    }
+    TRY(engine->open(arena, options, &store, why));
+    struct cx cx = {
+        .arena = arena, .now_ms = time_now_ms(), .store = store, .doing = "opening the store"};
+    enum err e = migrate(&cx);
+    if (e != E_OK) {
+        *why = cx.failure.detail.n ? cx.failure.detail : err_info(e)->message;
+        store_drop(&store);
+        return E_STORE_DOWN;
+    }
+    *out = store;
+    return E_OK;
+}
+
+void store_drop(struct store **store)
+{
+    if (*store)
+        (*store)->engine->drop(*store);
+    *store = NULL;
+}
+
+enum err store_check(struct cx *cx)
+{
+    return cx->store->engine->check(cx->store, cx);
+}
+
+void store_count(struct store *store, struct store_stats *out)
+{
+    store->engine->count(store, out);
+}
+
+/* ---- work ---- */
+
+enum way { WAY_GROUPED, WAY_LARGE, WAY_READ };
+
+static enum err run_once(struct cx *cx, store_work work, void *arg, enum way way)
+{
+    const struct engine *engine = cx->store->engine;
+
+    if (way == WAY_READ)
+        return engine->read(cx->store, cx, work, arg);
+    return engine->run(cx->store, cx, work, arg, way == WAY_LARGE);
+}
+
+static void pause_after(int tries)
+{
+    int ms = 1 << tries;
+    struct timespec t = {.tv_nsec = (ms < RETRY_LONGEST_MS ? ms : RETRY_LONGEST_MS) * 1000000L};
+
+    nanosleep(&t, NULL);
+}
+
+static enum err run(struct cx *cx, store_work work, void *arg, enum way way)
+{
+    assert(!is_in_work);
+    for (int tries = 1; tries <= RUN_TRIES_MAX; tries++) {
+        enum err e = run_once(cx, work, arg, way);
+        if (e != E_STORE_BUSY)
+            return e;
+        pause_after(tries);
+    }
+    return engine_down(cx, "the same data is being changed by too many at once");
+}
+
+enum err store_run(struct cx *cx, store_work work, void *arg)
+{
+    return run(cx, work, arg, WAY_GROUPED);
+}
+
+enum err store_run_large(struct cx *cx, store_work work, void *arg)
+{
+    return run(cx, work, arg, WAY_LARGE);
+}
+
+enum err store_read(struct cx *cx, store_work work, void *arg)
+{
+    return run(cx, work, arg, WAY_READ);
+}
+
+/* ---- statements ---- */
+
+static enum err note(struct tx *tx, enum err e)
+{
+    if (e != E_OK)
+        tx->failed = e;
+    return e;
+}
+
+enum err tx_exec(struct tx *tx, const char *sql, struct binds binds, int64_t *changed)
+{
+    TRY(tx->failed);
+    return note(tx, tx->engine->exec(tx, sql, binds, changed));
+}
+
+enum err tx_query(struct tx *tx, const char *sql, struct binds binds, struct rows **out)
+{
+    TRY(tx->failed);
+    TRY(note(tx, tx->engine->query(tx, sql, binds, out)));
+    (*out)->engine = tx->engine;
+    (*out)->tx = tx;
+    tx->open_rows++;
+    return E_OK;
+}
+
+bool rows_next(struct rows *rows, enum err *e)
+{
+    *e = rows->tx->failed;
+    if (*e != E_OK)
+        return false;
+    bool is_there = rows->engine->next(rows, e);
+    IGNORE_ERR(note(rows->tx, *e));
+    return is_there;
+}
+
+void rows_drop(struct rows **rows)
+{
+    if (!*rows)
+        return;
+    (*rows)->tx->open_rows--;
+    (*rows)->engine->close(*rows);
+    *rows = NULL;
+}
+
+int64_t rows_int(const struct rows *rows, int column)
+{
+    return rows->engine->int_at(rows, column);
+}
+
+str rows_text(const struct rows *rows, int column)
+{
+    return rows->engine->text_at(rows, column);
+}
+
+enum err tx_one_int(struct tx *tx, const char *sql, struct binds binds, int64_t *out)
+{
+    DROP(rows) struct rows *rows = NULL;
+    enum err e;
+
+    TRY(tx_query(tx, sql, binds, &rows));
+    if (!rows_next(rows, &e))
+        return e == E_OK ? E_ABSENT : e;
+    *out = rows_int(rows, 0);
+    return E_OK;
+}
