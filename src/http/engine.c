@@ -1,0 +1,129 @@
+/* Start and stop: settings, sockets, threads. */
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/banned.h"
+#include "base/mem.h"
+#include "http/conn.h"
+
+static int64_t or_else(int64_t value, int64_t if_zero)
+{
+    return value ? value : if_zero;
+}
+
+/* docs/http.md has the same table. */
+static struct http_engine_options with_defaults(const struct http_engine_options *given)
+{
+    struct http_engine_options o = *given;
+
+    o.io_threads = (int)or_else(o.io_threads, uv_available_parallelism());
+    o.workers = (int)or_else(o.workers, 4);
+    o.head_timeout_ms = or_else(o.head_timeout_ms, 10 * SECOND_MS);
+    o.body_timeout_ms = or_else(o.body_timeout_ms, 60 * SECOND_MS);
+    o.idle_timeout_ms = or_else(o.idle_timeout_ms, 75 * SECOND_MS);
+    o.write_timeout_ms = or_else(o.write_timeout_ms, 30 * SECOND_MS);
+    o.body_memory_max_bytes = or_else(o.body_memory_max_bytes, 256 * 1024 * 1024);
+    o.connections_max = (int)or_else(o.connections_max, 10000);
+    return o;
+}
+
+static bool open_sockets(struct arena *arena, struct http_engine *engine, int *fds, int *control_fd,
+                         str *why)
+{
+    const struct http_engine_options *o = &engine->options;
+
+    if (!http_listen_tcp(arena, o->listen, fds, o->io_threads, &engine->address, why))
+        return false;
+    *control_fd = -1;
+    if (!o->control_socket || http_listen_control(arena, o->control_socket, control_fd, why))
+        return true;
+    for (int i = 0; i < o->io_threads; i++)
+        close(fds[i]);
+    return false;
+}
+
+/* Every socket belongs to a loop when this returns, so that dropping the engine closes them all. */
+static bool init_loops(struct http_engine *engine, const int *fds, int control_fd)
+{
+    bool are_good = true;
+
+    engine->n_loops = engine->options.io_threads;
+    engine->loops = mem_new_array((size_t)engine->n_loops, sizeof *engine->loops);
+    for (int i = 0; i < engine->n_loops; i++)
+        are_good &= http_loop_init(&engine->loops[i], engine, fds[i], i == 0 ? control_fd : -1);
+    return are_good;
+}
+
+static bool start_threads(struct http_engine *engine)
+{
+    engine->pool = http_pool_new(engine->options.workers, engine->service);
+    if (!engine->pool)
+        return false;
+    for (int i = 0; i < engine->n_loops; i++)
+        if (!http_loop_start(&engine->loops[i]))
+            return false;
+    return true;
+}
+
+enum err http_engine_start(struct arena *arena, const struct http_engine_options *options,
+                           const struct http_service *service, struct http_engine **out, str *why)
+{
+    struct http_engine *engine = mem_new(sizeof *engine);
+    int control_fd;
+
+    signal(SIGPIPE, SIG_IGN);
+    engine->options = with_defaults(options);
+    engine->service = service;
+    int *fds = arena_array(arena, (size_t)engine->options.io_threads, sizeof *fds);
+    if (!open_sockets(arena, engine, fds, &control_fd, why)) {
+        free(engine);
+        return E_INTERNAL_ERROR;
+    }
+    if (!init_loops(engine, fds, control_fd)) {
+        *why = arena_printf(arena, "port of %s is in use (PORT_IN_USE), or cannot be listened on",
+                            options->listen);
+        http_engine_drop(&engine);
+        return E_INTERNAL_ERROR;
+    }
+    if (!start_threads(engine)) {
+        *why = S("the threads of the server could not be started: is there a limit on processes?");
+        http_engine_drop(&engine);
+        return E_INTERNAL_ERROR;
+    }
+    *out = engine;
+    return E_OK;
+}
+
+str http_engine_address(const struct http_engine *engine)
+{
+    return engine->address;
+}
+
+void http_engine_stop(struct http_engine *engine, int64_t within_ms)
+{
+    if (engine->is_stopped)
+        return;
+    engine->is_stopped = true;
+    atomic_store(&engine->stop_by_ms, time_mono_ms() + within_ms);
+    atomic_store(&engine->is_stopping, true);
+    for (int i = 0; i < engine->n_loops; i++)
+        http_loop_wake(&engine->loops[i]);
+    for (int i = 0; i < engine->n_loops; i++)
+        http_loop_join(&engine->loops[i]);
+    http_pool_drop(&engine->pool);
+    for (int i = 0; i < engine->n_loops; i++)
+        http_loop_done(&engine->loops[i]);
+    if (engine->options.control_socket)
+        unlink(engine->options.control_socket);
+}
+
+void http_engine_drop(struct http_engine **engine)
+{
+    if (!*engine)
+        return;
+    http_engine_stop(*engine, 0);
+    free((*engine)->loops);
+    free(*engine);
+    *engine = NULL;
+}

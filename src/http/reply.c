@@ -1,0 +1,154 @@
+/* JSON replies, problem details, and the parts of requests that every route reads alike. */
+#include "http/reply.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+
+#include "base/cursor.h"
+#include "base/text.h"
+
+/* Set at start, and once more when the port was the system's to choose. */
+static const str no_url = {"", 0};
+static _Atomic(const str *) public_url = &no_url;
+
+void http_set_public_url(const str *url)
+{
+    atomic_store(&public_url, url);
+}
+
+str http_public_url(void)
+{
+    return *atomic_load(&public_url);
+}
+
+struct json_out http_reply_json(struct http_reply *out, int status)
+{
+    out->status = status;
+    out->content_type = S("application/json");
+    return (struct json_out){&out->body};
+}
+
+void http_reply_empty(struct http_reply *out)
+{
+    out->status = 204;
+}
+
+static str first_of(str a, str b)
+{
+    return a.n ? a : b;
+}
+
+static void write_problem(const struct cx *cx, const struct http_req *req,
+                          const struct err_info *info, struct json_out *j)
+{
+    const struct failure *failure = &cx->failure;
+
+    json_open_object(j, STR_NONE);
+    json_put_text(j, S("type"),
+                  arena_printf(cx->arena, "%.*s/docs/errors/%.*s", STR_ARG(http_public_url()),
+                               STR_ARG(info->code)));
+    json_put_text(j, S("title"), info->message);
+    json_put_int(j, S("status"), info->status);
+    json_put_text(j, S("detail"), first_of(failure->detail, info->cause));
+    if (req->path.n)
+        json_put_text(j, S("instance"), req->path);
+    json_put_text(j, S("code"), info->code);
+    json_put_text(j, S("requestId"), cx->request_id);
+    json_put_text(j, S("hint"), first_of(failure->hint, info->fix));
+    json_put_members(j, failure->members);
+    json_close_object(j);
+}
+
+void http_reply_problem(const struct cx *cx, const struct http_req *req, enum err e,
+                        struct http_reply *out)
+{
+    const struct err_info *info = err_info(e);
+    int64_t retry_after_s = cx->failure.retry_after_s;
+
+    buf_clear(&out->body);
+    out->static_body = STR_NONE;
+    struct json_out j = http_reply_json(out, info->status);
+    out->content_type = S("application/problem+json");
+    write_problem(cx, req, info, &j);
+
+    if (retry_after_s <= 0 && (info->status == 503 || info->status == 429))
+        retry_after_s = info->status == 503 ? 5 : 1;
+    if (retry_after_s > 0)
+        http_reply_field(out, S("retry-after"), arena_printf(cx->arena, "%" PRId64, retry_after_s));
+    /* RFC 9110 section 11.6.1: a 401 must carry a challenge. */
+    if (info->status == 401)
+        http_reply_field(out, S("www-authenticate"),
+                         S("ApiKey realm=\"sallyport\", header=\"x-api-key\""));
+}
+
+enum err http_req_json(struct cx *cx, const struct http_req *req, json_t **out)
+{
+    str rest = http_req_field(req, S("content-type"), NULL);
+    str type = str_trim(str_cut(&rest, S(";")));
+    str parameter = str_trim(rest);
+
+    cx->doing = "reading the body";
+    if (!str_ieq(type, S("application/json")))
+        return fail(cx, E_UNSUPPORTED_MEDIA_TYPE, "Content-Type is %s.",
+                    type.n ? "not application/json" : "missing");
+    if (parameter.n && !str_ieq(parameter, S("charset=utf-8")) &&
+        !str_ieq(parameter, S("charset=\"utf-8\"")))
+        return fail(cx, E_UNSUPPORTED_MEDIA_TYPE, "The only parameter may be charset=utf-8.");
+    str coding = http_req_field(req, S("content-encoding"), NULL);
+    if (coding.n && !str_ieq(coding, S("identity")))
+        return fail(cx, E_UNSUPPORTED_MEDIA_TYPE, "Content-Encoding is not accepted.");
+    return json_read(cx, req->body, out);
+}
+
+static enum err refuse_query(struct cx *cx, const char *parameter, const char *reason)
+{
+    struct form form;
+
+    form_open_blank(&form, cx);
+    form_problem(&form, parameter, "%s", reason);
+    return form_close(&form);
+}
+
+enum err http_req_query_json(struct cx *cx, const struct http_req *req, json_t **out)
+{
+    DROP(json) json_t *query = (json_object)();
+    str rest = req->query;
+    str name, value;
+
+    cx->doing = "reading the query";
+    while (http_query_next(&rest, cx->arena, &name, &value)) {
+        json_t *text = json_stringn(value.p ? value.p : "", value.n);
+        if (!text)
+            return refuse_query(cx, "?", "is not UTF-8");
+        const char *key = arena_dup(cx->arena, name).p;
+        if (str_has_byte(name, '\0') || json_object_get(query, key)) {
+            json_decref(text);
+            return refuse_query(cx, text_is_plain(name, 64) ? key : "?", "is given twice");
+        }
+        if (json_object_set_new(query, key, text) != 0)
+            return refuse_query(cx, "?", "is not UTF-8");
+    }
+    *out = query;
+    query = NULL;
+    return E_OK;
+}
+
+void page_read(struct form *query, char list, struct page *out)
+{
+    uint64_t limit = PAGE_LIMIT_DEFAULT;
+    const json_t *limit_value = form_value(query, "limit");
+    const json_t *cursor = form_value(query, "cursor");
+
+    if (limit_value && (!str_parse_u64(json_text(limit_value), PAGE_LIMIT_MAX, &limit) || !limit))
+        form_problem(query, "limit", "must be a whole number from 1 to %d", PAGE_LIMIT_MAX);
+    *out = (struct page){.limit = (int64_t)limit, .after = STR_NONE};
+    if (cursor && !cursor_read(json_text(cursor), list, &out->after)) {
+        form_problem(query, "cursor", "is not a cursor of this list");
+        query->code = E_INVALID_CURSOR;
+    }
+}
+
+void page_write_next(struct cx *cx, struct json_out *j, char list, bool has_more, str last_id)
+{
+    json_put_text(j, S("nextCursor"), has_more ? cursor_write(cx->arena, list, last_id) : STR_NONE);
+}

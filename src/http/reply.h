@@ -1,0 +1,54 @@
+/* Replies in JSON, and errors as RFC 9457 problem details. */
+#ifndef SALLYPORT_HTTP_REPLY_H
+#define SALLYPORT_HTTP_REPLY_H
+
+#include "base/cx.h"
+#include "base/form.h"
+#include "http/http.h"
+
+/*
+ * The address people and programs use, "https://api.example": where "type" of a problem points, and
+ * what Origin is compared with. Set before the first request; both texts outlive the process.
+ */
+void http_set_public_url(const str *url);
+str http_public_url(void);
+
+/* Start a JSON body; what is written next goes into it. */
+struct json_out http_reply_json(struct http_reply *out, int status);
+
+/* 204: done, and nothing to say. */
+void http_reply_empty(struct http_reply *out);
+
+/*
+ * The problem body for an error, from the catalogue and cx->failure, with the fields that its
+ * status asks for: Retry-After, WWW-Authenticate. Whatever was in the reply is dropped.
+ */
+void http_reply_problem(const struct cx *cx, const struct http_req *req, enum err e,
+                        struct http_reply *out);
+
+/* The body as JSON. E_UNSUPPORTED_MEDIA_TYPE, E_MALFORMED_JSON. Declared DROP(json). */
+enum err http_req_json(struct cx *cx, const struct http_req *req, json_t **out);
+
+/* The query as an object of texts, for a form; a parameter given twice is refused. */
+enum err http_req_query_json(struct cx *cx, const struct http_req *req, json_t **out);
+
+/* ---- paging: the same two names on every list ---- */
+
+enum { PAGE_LIMIT_MAX = 1000, PAGE_LIMIT_DEFAULT = 100 };
+
+struct page {
+    int64_t limit;
+    str after; /* the last id of the page before; STR_NONE on the first */
+};
+
+/* From a form over the query. `list` is the letter of the list's cursors; a bad cursor makes the
+ * form close with E_INVALID_CURSOR. */
+void page_read(struct form *query, char list, struct page *out);
+
+/*
+ * "nextCursor": queries ask for one row more than the limit, and its presence says that there is
+ * a next page; last_id is that of the last row shown.
+ */
+void page_write_next(struct cx *cx, struct json_out *j, char list, bool has_more, str last_id);
+
+#endif
