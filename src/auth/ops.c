@@ -1,0 +1,176 @@
+/* Sign in, sign out, and find who a session belongs to. */
+#include "auth/ops.h"
+
+#include "auth/throttle.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "crypto/password.h"
+#include "crypto/random.h"
+
+enum { TOKEN_BYTES = 32, TOKEN_TEXT_BYTES = 2 * TOKEN_BYTES };
+
+/* Set once at start. */
+static struct auth_settings settings;
+
+void auth_start(const struct auth_settings *chosen)
+{
+    settings = *chosen;
+    throttle_start(chosen->failures_per_account, chosen->failures_per_address);
+}
+
+void auth_stop(void)
+{
+    throttle_stop();
+}
+
+const struct auth_settings *auth_settings(void)
+{
+    return &settings;
+}
+
+static struct principal principal_of(const struct account *account)
+{
+    return (struct principal){
+        .kind = PRINCIPAL_PERSON,
+        .id = account->id,
+        .email = account->email,
+        .role = account->role,
+        .employer_id = account->employer_id,
+        .home_employer_id = account->employer_id,
+    };
+}
+
+/* ---- signing in ---- */
+
+struct find {
+    str email_folded;
+    struct account account;
+    bool is_found;
+};
+
+static enum err find_in_tx(struct cx *cx, struct tx *tx, void *arg)
+{
+    struct find *find = arg;
+    enum err e = auth_find_account(cx, tx, find->email_folded, &find->account);
+
+    find->is_found = e == E_OK;
+    return e == E_ABSENT ? E_OK : e;
+}
+
+static struct rate_now clock_of(const struct cx *cx)
+{
+    return (struct rate_now){cx->now_ms, time_mono_ns()};
+}
+
+static enum err check_throttle(struct cx *cx, str folded, const struct net_addr *client)
+{
+    int64_t retry_after_ms;
+
+    if (throttle_allows(folded, client, clock_of(cx), &retry_after_ms))
+        return E_OK;
+    cx->failure.retry_after_s = (retry_after_ms + SECOND_MS - 1) / SECOND_MS;
+    return E_LOGIN_THROTTLED;
+}
+
+static bool may_sign_in(const struct find *find)
+{
+    return find->is_found && find->account.is_active && find->account.employer_is_active &&
+           find->account.role >= ROLE_MEMBER;
+}
+
+struct opening {
+    struct sha256 digest;
+    str person_id;
+    int64_t expires_at_ms;
+};
+
+static enum err open_in_tx(struct cx *cx, struct tx *tx, void *arg)
+{
+    struct opening *o = arg;
+
+    return auth_insert_session(tx, &o->digest, o->person_id, cx->now_ms, o->expires_at_ms);
+}
+
+enum err auth_login(struct cx *cx, const struct login *login, struct principal *who,
+                    struct secret *token, int64_t *expires_at_ms)
+{
+    struct find find = {.email_folded = text_fold(cx->arena, login->email)};
+    bool matches = false;
+
+    TRY(check_throttle(cx, find.email_folded, &login->client));
+    TRY(store_read(cx, find_in_tx, &find));
+    TRY(password_verify(cx, login->password, find.is_found ? find.account.password_hash : STR_NONE,
+                        &matches));
+    if (!matches || !may_sign_in(&find)) {
+        throttle_failed(find.email_folded, &login->client, clock_of(cx));
+        log_event(cx, LOG_WARN, "session.refused",
+                  F("address", net_addr_write(cx->arena, &login->client)));
+        return E_LOGIN_FAILED;
+    }
+    TRY(check_throttle(cx, find.email_folded, &login->client));
+    throttle_succeeded(find.email_folded);
+
+    random_hex_secret(token, S(""), TOKEN_BYTES);
+    struct opening opening = {digest_sha256(secret_reveal(token)), find.account.id,
+                              cx->now_ms + settings.session_lifetime_ms};
+    TRY(store_run(cx, open_in_tx, &opening));
+    *who = principal_of(&find.account);
+    *expires_at_ms = opening.expires_at_ms;
+    log_event(cx, LOG_INFO, "session.opened", F("userId", who->id));
+    return E_OK;
+}
+
+/* ---- being signed in ---- */
+
+struct holder {
+    struct sha256 digest;
+    struct account account;
+};
+
+static enum err holder_in_tx(struct cx *cx, struct tx *tx, void *arg)
+{
+    struct holder *holder = arg;
+
+    return auth_find_by_session(cx, tx, &holder->digest, &holder->account);
+}
+
+enum err auth_find_session(struct cx *cx, const struct secret *token, struct principal *out)
+{
+    struct holder holder = {.digest = digest_sha256(secret_reveal(token))};
+
+    if (token->n != TOKEN_TEXT_BYTES)
+        return fail(cx, E_SESSION_INVALID, "The session cookie is not one of this server's.");
+    enum err e = store_read(cx, holder_in_tx, &holder);
+    if (e == E_ABSENT || (e == E_OK && !holder.account.is_active))
+        return E_SESSION_INVALID;
+    TRY(e);
+    if (!holder.account.employer_is_active)
+        return E_EMPLOYER_INACTIVE;
+    *out = principal_of(&holder.account);
+    return E_OK;
+}
+
+static enum err logout_in_tx(struct cx *cx, struct tx *tx, void *arg)
+{
+    (void)cx;
+    return auth_delete_session(tx, arg);
+}
+
+enum err auth_logout(struct cx *cx, const struct secret *token)
+{
+    struct sha256 digest = digest_sha256(secret_reveal(token));
+
+    return store_run(cx, logout_in_tx, &digest);
+}
+
+static enum err sweep_in_tx(struct cx *cx, struct tx *tx, void *arg)
+{
+    (void)arg;
+    return auth_delete_expired(tx, cx->now_ms);
+}
+
+enum err auth_sweep(struct cx *cx)
+{
+    return store_run(cx, sweep_in_tx, NULL);
+}

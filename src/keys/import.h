@@ -1,0 +1,19 @@
+/* Bringing keys of another system in, by digest or by raw text. Inside keys/ only. */
+#ifndef SALLYPORT_KEYS_IMPORT_H
+#define SALLYPORT_KEYS_IMPORT_H
+
+#include "keys/ops.h"
+
+enum { IMPORT_LINES_MAX = 10000, IMPORT_KEY_MIN_BYTES = 16, IMPORT_KEY_MAX_BYTES = 512 };
+
+/*
+ * {"keys": [{name, scopes, …, and either "key" (the raw text) or "sha256" (its digest in hex)}]}
+ *
+ * E_INVALID_REQUEST  every bad member is named: "keys[3].scopes[0]"
+ */
+enum err import_read(struct cx *cx, const json_t *body, struct key_import **lines, size_t *n);
+
+/* All or none. E_INVALID_REQUEST names the line whose key exists already; E_API_KEY_LIMIT. */
+enum err import_run(struct cx *cx, struct key_import *lines, size_t n);
+
+#endif

@@ -1,0 +1,83 @@
+/*
+ * API keys of employers: issue, list, change, rotate, revoke, import; and their use at the door.
+ *
+ * The raw key exists in the reply of create and rotate only; the store holds its SHA-256. A key is
+ * changed in the store first, then its entry in the key table is marked stale before the answer is
+ * sent, so that the next request on this node sees the change.
+ */
+#ifndef SALLYPORT_KEYS_KEYS_H
+#define SALLYPORT_KEYS_KEYS_H
+
+#include "base/cx.h"
+#include "base/net.h"
+#include "base/secret.h"
+#include "decide/decide.h"
+#include "decide/principal.h"
+#include "http/router.h"
+#include "store/store.h"
+
+enum {
+    KEY_NAME_MAX_CHARS = 100,
+    KEY_CIDRS_MAX = 100,
+    KEY_RATE_REQUESTS = 120, /* the default limit: this many … */
+    KEY_RATE_WINDOW_S = 60,  /* … in this time */
+    KEY_OVERLAP_S = 24 * 3600,
+    KEY_OVERLAP_MAX_S = 30 * 24 * 3600,
+};
+
+struct keys_settings {
+    struct key_form form; /* "mt", "live" */
+    bool scopes_may_widen;
+    int64_t live_max;         /* keys of one employer that are not revoked */
+    int64_t guesses_a_minute; /* unknown keys per client address; 0 = not counted */
+    bool version_is_required;
+};
+
+/* Once, before threads start; texts outlive the process. */
+void keys_start(const struct keys_settings *settings);
+void keys_stop(void);
+const struct keys_settings *keys_settings(void);
+
+extern const struct route key_routes[];
+
+/* ---- at the door ---- */
+
+enum keys_door {
+    KEYS_DECIDED,   /* the verdict is there */
+    KEYS_ASK_STORE, /* not in the key table: call keys_admit, which may block */
+};
+
+/* What came of a key at the door; texts live in the arena given. */
+struct keys_answer {
+    struct verdict verdict;
+    struct principal who; /* set when the key is known */
+    bool is_known;
+    struct decide_key key; /* when known: for the explanation; its arrays are copies */
+};
+
+/*
+ * Decide by the key table alone: no store, no waiting; for I/O threads. Facts other than the key's
+ * text are complete. A call that passes is counted; one that is refused is charged as refused.
+ */
+enum keys_door keys_decide(struct arena *arena, const struct secret *key,
+                           const struct decide_facts *facts, struct keys_answer *out);
+
+/* The same, reading the store for a key that is not in the table. For workers. E_STORE_DOWN. */
+enum err keys_admit(struct cx *cx, const struct secret *key, const struct decide_facts *facts,
+                    struct keys_answer *out);
+
+/* ---- for other capabilities ---- */
+
+/* In a transaction: revoke what a person created. Afterwards keys_forget_all(). */
+enum err keys_revoke_created_by(struct tx *tx, str person_id, int64_t now_ms);
+
+/* Something that keys rely on has changed: every entry is read again at its next use. */
+void keys_forget_all(void);
+
+/* Once the store is open: are there imported keys, whose texts have other forms than ours? */
+enum err keys_learn_imported(struct cx *cx);
+
+/* Write last use and counts to the store: each second, and on stop. */
+enum err keys_flush_usage(struct cx *cx);
+
+#endif

@@ -1,0 +1,416 @@
+/* One function per thing a person can ask of keys. */
+#include "keys/ops.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+
+#include "base/ids.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "crypto/random.h"
+#include "keys/guesses.h"
+#include "keys/table.h"
+
+/* Set once at start; has_imported only ever rises. */
+static struct keys_settings settings;
+static atomic_bool has_imported;
+
+void keys_start(const struct keys_settings *chosen)
+{
+    settings = *chosen;
+    atomic_store(&has_imported, false);
+    table_start();
+    guesses_start(chosen->guesses_a_minute);
+}
+
+void keys_stop(void)
+{
+    table_stop();
+    guesses_stop();
+}
+
+const struct keys_settings *keys_settings(void)
+{
+    return &settings;
+}
+
+static enum err count_imported(struct cx *cx, struct tx *tx, void *arg)
+{
+    (void)cx;
+    return keys_count_imported(tx, arg);
+}
+
+enum err keys_learn_imported(struct cx *cx)
+{
+    int64_t n = 0;
+
+    TRY(store_read(cx, count_imported, &n));
+    if (n > 0)
+        atomic_store(&has_imported, true);
+    return E_OK;
+}
+
+void keys_forget_all(void)
+{
+    table_touch_all();
+}
+
+/* ---- at the door ---- */
+
+/* Text that cannot be one of our keys is refused without a look-up, unless keys of another system
+ * were imported. */
+static bool is_hopeless(const struct key_text_verdict *text, const struct secret *key)
+{
+    switch (text->fault) {
+    case KEY_TEXT_OK:
+        return false;
+    case KEY_TEXT_MISSING:
+    case KEY_TEXT_TWICE:
+    case KEY_TEXT_IN_WRONG_PLACE:
+    case KEY_TEXT_SPACES:
+        return true;
+    default:
+        return !atomic_load(&has_imported) || !secret_is_set(key);
+    }
+}
+
+enum keys_door keys_decide(struct arena *arena, const struct secret *key,
+                           const struct decide_facts *facts, struct keys_answer *out)
+{
+    struct meters none = {0};
+
+    *out = (struct keys_answer){0};
+    /* An imported key has a text of its own; once found, its form is no fault. */
+    if (facts->text.fault == KEY_TEXT_OK || !is_hopeless(&facts->text, key)) {
+        struct sha256 digest = digest_sha256(secret_reveal(key));
+        struct decide_facts found = *facts;
+        found.text.fault = KEY_TEXT_OK;
+        return table_decide(arena, &digest, &found, out) ? KEYS_DECIDED : KEYS_ASK_STORE;
+    }
+    out->verdict = decide(NULL, facts, none, &none);
+    return KEYS_DECIDED;
+}
+
+struct lookup {
+    struct sha256 digest;
+    struct key_row row;
+    bool is_found;
+};
+
+static enum err look_up(struct cx *cx, struct tx *tx, void *arg)
+{
+    struct lookup *lookup = arg;
+    enum err e = keys_find_by_digest(cx, tx, &lookup->digest, &lookup->row);
+
+    lookup->is_found = e == E_OK;
+    return e == E_ABSENT ? E_OK : e;
+}
+
+/* A client that hides its address behind a proxy is counted by the proxy's. */
+static void decide_unknown(const struct cx *cx, const struct decide_facts *facts,
+                           struct keys_answer *out)
+{
+    const struct net_addr *guesser = facts->client.family == NET_NONE ? &cx->peer : &facts->client;
+    struct meters none = {0};
+
+    out->verdict = decide(NULL, facts, none, &none);
+    if (out->verdict.code != E_INVALID_API_KEY || facts->text.fault != KEY_TEXT_OK)
+        return;
+    struct rate_verdict guesses = guesses_count(guesser, facts->now);
+    if (!guesses.is_allowed)
+        out->verdict = (struct verdict){.code = E_RATE_LIMITED, .rate = guesses};
+}
+
+enum err keys_admit(struct cx *cx, const struct secret *key, const struct decide_facts *facts,
+                    struct keys_answer *out)
+{
+    struct lookup lookup = {.digest = digest_sha256(secret_reveal(key))};
+
+    while (keys_decide(cx->arena, key, facts, out) == KEYS_ASK_STORE) {
+        uint64_t epoch = table_epoch();
+        TRY(store_read(cx, look_up, &lookup));
+        if (!lookup.is_found) {
+            decide_unknown(cx, facts, out);
+            return E_OK;
+        }
+        table_put(epoch, &lookup.row);
+    }
+    return E_OK;
+}
+
+/* ---- issuing ---- */
+
+static void make_raw(struct cx *cx, struct key *key, struct key_secret *kept, struct secret *raw)
+{
+    uint8_t chance[KEY_RANDOM_BYTES];
+    char text[KEY_TEXT_MAX_BYTES];
+
+    random_bytes(chance, sizeof chance);
+    size_t n = key_text_make(&settings.form, chance, text);
+    key->prefix = key_shown_prefix(cx->arena, (str){text, n}, &settings.form);
+    key->suffix = key_shown_suffix(cx->arena, (str){text, n});
+    *kept = (struct key_secret){.digest = digest_sha256((str){text, n})};
+    secret_take(raw, text, n);
+    mem_wipe(chance, sizeof chance);
+}
+
+struct issue {
+    struct key *key;
+    struct key_secret *secret;
+};
+
+static enum err check_room(struct cx *cx, struct tx *tx, int64_t wanted)
+{
+    int64_t live = 0;
+
+    TRY(keys_count_live(tx, cx->who->employer_id, &live));
+    if (live + wanted > settings.live_max)
+        return fail(cx, E_API_KEY_LIMIT, "%" PRId64 " keys are live, and %" PRId64 " may be.", live,
+                    settings.live_max);
+    return E_OK;
+}
+
+static enum err insert_issued(struct cx *cx, struct tx *tx, void *arg)
+{
+    struct issue *issue = arg;
+
+    TRY(check_room(cx, tx, 1));
+    TRY(keys_insert(tx, issue->key));
+    return keys_insert_secret(tx, issue->key->id, issue->secret, cx->now_ms);
+}
+
+enum err keys_issue(struct cx *cx, struct key *key, struct secret *raw)
+{
+    struct key_secret kept;
+    struct issue issue = {key, &kept};
+
+    key->id = id_new(cx->arena, "key", cx->now_ms);
+    key->employer_id = cx->who->employer_id;
+    key->created_by = cx->who->id;
+    make_raw(cx, key, &kept, raw);
+    TRY(store_run(cx, insert_issued, &issue));
+    log_event(cx, LOG_INFO, "key.created", F("keyId", key->id), F("employerId", key->employer_id),
+              F("by", key->created_by));
+    return E_OK;
+}
+
+/* ---- reading ---- */
+
+static enum err find_own(struct cx *cx, struct tx *tx, str id, struct key *out)
+{
+    enum err e = keys_find(cx, tx, cx->who->employer_id, id, out);
+
+    return e == E_ABSENT ? E_API_KEY_NOT_FOUND : e;
+}
+
+struct get {
+    str id;
+    struct key *out;
+};
+
+static enum err get_in_tx(struct cx *cx, struct tx *tx, void *arg)
+{
+    struct get *get = arg;
+
+    return find_own(cx, tx, get->id, get->out);
+}
+
+enum err keys_get(struct cx *cx, str id, struct key *out)
+{
+    struct get get = {id, out};
+
+    return store_read(cx, get_in_tx, &get);
+}
+
+struct page_of_keys {
+    str after;
+    int64_t limit;
+    struct key_list *out;
+};
+
+static enum err page_in_tx(struct cx *cx, struct tx *tx, void *arg)
+{
+    struct page_of_keys *page = arg;
+
+    return keys_list(cx, tx, cx->who->employer_id, page->after, page->limit, page->out);
+}
+
+enum err keys_page(struct cx *cx, str after, int64_t limit, struct key_list *out)
+{
+    struct page_of_keys page = {after, limit, out};
+
+    return store_read(cx, page_in_tx, &page);
+}
+
+/* ---- changing ---- */
+
+struct change {
+    str id;
+    const json_t *patch;
+    struct key *out;
+};
+
+static enum err find_live(struct cx *cx, struct tx *tx, str id, struct key *out)
+{
+    TRY(find_own(cx, tx, id, out));
+    if (out->revoked_at_ms)
+        return fail(cx, E_API_KEY_NOT_LIVE, "The key was revoked.");
+    return E_OK;
+}
+
+static enum err change_in_tx(struct cx *cx, struct tx *tx, void *arg)
+{
+    struct change *change = arg;
+    struct key *key = change->out;
+    struct form form;
+
+    TRY(find_live(cx, tx, change->id, key));
+    struct scope_set before = key->scopes;
+    form_open(&form, cx, change->patch);
+    key_read_patch(&form, cx->now_ms, key);
+    TRY(form_close(&form));
+    if (!scope_has_all(before, key->scopes) && !settings.scopes_may_widen)
+        return fail(cx, E_INSUFFICIENT_ROLE,
+                    "Scopes of an existing key may only be narrowed on this server"
+                    " (key_scopes_may_widen is off).");
+    key->updated_at_ms = cx->now_ms;
+    return keys_update(tx, key);
+}
+
+enum err keys_change(struct cx *cx, str id, const json_t *patch, struct key *out)
+{
+    struct change change = {id, patch, out};
+
+    TRY(store_run(cx, change_in_tx, &change));
+    table_touch(id);
+    log_event(cx, LOG_INFO, "key.updated", F("keyId", id), F("by", cx->who->id));
+    return E_OK;
+}
+
+struct rotate {
+    str id;
+    int64_t overlap_s;
+    struct key *out;
+    struct secret *raw;
+};
+
+static enum err rotate_in_tx(struct cx *cx, struct tx *tx, void *arg)
+{
+    struct rotate *rotate = arg;
+    struct key *key = rotate->out;
+    struct key_secret kept;
+    int64_t ends_at_ms = cx->now_ms + rotate->overlap_s * SECOND_MS;
+
+    TRY(find_live(cx, tx, rotate->id, key));
+    TRY(keys_end_secrets(tx, key->id, cx->now_ms, ends_at_ms));
+    make_raw(cx, key, &kept, rotate->raw);
+    key->rotated_at_ms = key->updated_at_ms = cx->now_ms;
+    key->previous_ends_at_ms = ends_at_ms;
+    TRY(keys_mark_rotated(tx, key));
+    return keys_insert_secret(tx, key->id, &kept, cx->now_ms);
+}
+
+enum err keys_rotate(struct cx *cx, str id, int64_t overlap_s, struct key *out, struct secret *raw)
+{
+    struct rotate rotate = {id, overlap_s, out, raw};
+
+    TRY(store_run(cx, rotate_in_tx, &rotate));
+    table_touch(id);
+    log_event(cx, LOG_INFO, "key.rotated", F("keyId", id), F("by", cx->who->id),
+              F("overlapSeconds", overlap_s));
+    return E_OK;
+}
+
+static enum err revoke_in_tx(struct cx *cx, struct tx *tx, void *arg)
+{
+    struct get *get = arg;
+
+    TRY(find_own(cx, tx, get->id, get->out));
+    return keys_mark_revoked(tx, cx->who->employer_id, get->id, cx->now_ms);
+}
+
+enum err keys_revoke(struct cx *cx, str id)
+{
+    struct key key;
+    struct get get = {id, &key};
+
+    TRY(store_run(cx, revoke_in_tx, &get));
+    table_touch(id);
+    log_event(cx, LOG_INFO, "key.revoked", F("keyId", id), F("by", cx->who->id));
+    return E_OK;
+}
+
+/* ---- importing ---- */
+
+struct import {
+    struct key_import *lines;
+    size_t n;
+    size_t at;
+};
+
+static enum err import_in_tx(struct cx *cx, struct tx *tx, void *arg)
+{
+    struct import *import = arg;
+
+    TRY(check_room(cx, tx, (int64_t)import->n));
+    for (import->at = 0; import->at < import->n; import->at++) {
+        struct key_import *line = &import->lines[import->at];
+        TRY(keys_insert(tx, &line->key));
+        TRY(keys_insert_secret(tx, line->key.id, &line->secret, cx->now_ms));
+    }
+    return E_OK;
+}
+
+enum err keys_import(struct cx *cx, struct key_import *lines, size_t n, size_t *taken)
+{
+    struct import import = {lines, n, 0};
+
+    for (size_t i = 0; i < n; i++) {
+        lines[i].key.id = id_new(cx->arena, "key", cx->now_ms);
+        lines[i].key.employer_id = cx->who->employer_id;
+        lines[i].key.created_by = cx->who->id;
+        lines[i].secret.is_imported = true;
+    }
+    enum err e = store_run_large(cx, import_in_tx, &import);
+    *taken = import.at;
+    TRY(e);
+    atomic_store(&has_imported, true);
+    log_event(cx, LOG_INFO, "keys.imported", F("keys", n), F("by", cx->who->id));
+    return E_OK;
+}
+
+/* ---- usage ---- */
+
+enum { USAGE_BATCH = 1000 };
+
+struct flush {
+    struct usage *list;
+    size_t n;
+};
+
+static enum err flush_in_tx(struct cx *cx, struct tx *tx, void *arg)
+{
+    struct flush *flush = arg;
+
+    (void)cx;
+    for (size_t i = 0; i < flush->n; i++) {
+        const struct usage *u = &flush->list[i];
+        TRY(keys_add_usage(tx, u->id, u->requests, u->last_at_ms, u->last_ip));
+    }
+    return E_OK;
+}
+
+enum err keys_flush_usage(struct cx *cx)
+{
+    struct flush flush = {.list = arena_array(cx->arena, USAGE_BATCH, sizeof(struct usage))};
+
+    while ((flush.n = table_take_usage(cx->arena, flush.list, USAGE_BATCH)) > 0) {
+        enum err e = store_run(cx, flush_in_tx, &flush);
+        if (e != E_OK) {
+            table_give_back_usage(flush.list, flush.n);
+            return e;
+        }
+    }
+    return E_OK;
+}

@@ -1,0 +1,226 @@
+/* Each SQL statement of keys/, beside its binding and its reading. */
+#include "keys/queries.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/banned.h"
+
+/* The columns of struct key, in the order read_key reads them. */
+#define KEY_COLUMNS                                                                                \
+    " k.id, k.employer_id, k.name, k.scopes, k.cidrs, k.is_active, k.not_before_ms,"               \
+    " k.expires_at_ms, k.rate_requests, k.rate_window_ms, k.rate_algorithm, k.key_prefix,"         \
+    " k.key_suffix, k.created_at_ms, k.created_by, k.updated_at_ms, k.rotated_at_ms,"              \
+    " k.revoked_at_ms, k.last_used_at_ms, k.last_used_ip, k.request_count,"                        \
+    " (SELECT coalesce(max(s.ends_at_ms), 0) FROM api_key_secret s"                                \
+    "   WHERE s.key_id = k.id AND s.rotated_at_ms > 0)"
+
+enum { KEY_COLUMNS_END = 22 };
+
+static void read_key(struct cx *cx, const struct rows *rows, struct key *out)
+{
+    *out = (struct key){
+        .id = arena_dup(cx->arena, rows_text(rows, 0)),
+        .employer_id = arena_dup(cx->arena, rows_text(rows, 1)),
+        .name = arena_dup(cx->arena, rows_text(rows, 2)),
+        .scopes = scope_parse(rows_text(rows, 3)),
+        .is_active = rows_int(rows, 5) != 0,
+        .not_before_ms = rows_int(rows, 6),
+        .expires_at_ms = rows_int(rows, 7),
+        .rate = {rows_int(rows, 8), rows_int(rows, 9), (enum rate_algorithm)rows_int(rows, 10)},
+        .prefix = arena_dup(cx->arena, rows_text(rows, 11)),
+        .suffix = arena_dup(cx->arena, rows_text(rows, 12)),
+        .created_at_ms = rows_int(rows, 13),
+        .created_by = arena_dup(cx->arena, rows_text(rows, 14)),
+        .updated_at_ms = rows_int(rows, 15),
+        .rotated_at_ms = rows_int(rows, 16),
+        .revoked_at_ms = rows_int(rows, 17),
+        .last_used_at_ms = rows_int(rows, 18),
+        .last_used_ip = arena_dup(cx->arena, rows_text(rows, 19)),
+        .request_count = rows_int(rows, 20),
+        .previous_ends_at_ms = rows_int(rows, 21),
+    };
+    key_cidrs_parse(cx->arena, rows_text(rows, 4), &out->cidrs, &out->n_cidrs);
+}
+
+static str digest_text(const struct sha256 *digest, char out[2 * SHA256_BYTES])
+{
+    hex_write(digest->bytes, SHA256_BYTES, out);
+    return (str){out, 2 * SHA256_BYTES};
+}
+
+enum err keys_insert(struct tx *tx, const struct key *key)
+{
+    static const char sql[] =
+        "INSERT INTO api_key (id, employer_id, name, scopes, cidrs, is_active, not_before_ms,"
+        " expires_at_ms, rate_requests, rate_window_ms, rate_algorithm, key_prefix, key_suffix,"
+        " created_at_ms, created_by, updated_at_ms, rotated_at_ms, revoked_at_ms,"
+        " last_used_at_ms, last_used_ip, request_count)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $14, 0, 0, 0,"
+        " NULL, 0)";
+    DROP(arena) struct arena *scratch = arena_new();
+
+    return tx_exec(tx, sql,
+                   BIND(TEXT(key->id), TEXT(key->employer_id), TEXT(key->name),
+                        TEXT(scope_write(scratch, key->scopes)),
+                        TEXT(key_cidrs_write(scratch, key->cidrs, key->n_cidrs)),
+                        INT(key->is_active), INT(key->not_before_ms), INT(key->expires_at_ms),
+                        INT(key->rate.requests), INT(key->rate.window_ms), INT(key->rate.algorithm),
+                        TEXT(key->prefix), TEXT(key->suffix), INT(key->created_at_ms),
+                        TEXT(key->created_by)),
+                   NULL);
+}
+
+enum err keys_insert_secret(struct tx *tx, str key_id, const struct key_secret *secret,
+                            int64_t now_ms)
+{
+    static const char sql[] =
+        "INSERT INTO api_key_secret (digest, key_id, created_at_ms, rotated_at_ms, ends_at_ms,"
+        " is_imported) VALUES ($1, $2, $3, 0, 0, $4)";
+    char hex[2 * SHA256_BYTES];
+
+    return tx_exec(tx, sql,
+                   BIND(TEXT(digest_text(&secret->digest, hex)), TEXT(key_id), INT(now_ms),
+                        INT(secret->is_imported)),
+                   NULL);
+}
+
+enum err keys_count_live(struct tx *tx, str employer_id, int64_t *out)
+{
+    static const char sql[] =
+        "SELECT count(*) FROM api_key WHERE employer_id = $1 AND revoked_at_ms = 0";
+
+    return tx_one_int(tx, sql, BIND(TEXT(employer_id)), out);
+}
+
+enum err keys_find(struct cx *cx, struct tx *tx, str employer_id, str id, struct key *out)
+{
+    static const char sql[] =
+        "SELECT" KEY_COLUMNS " FROM api_key k WHERE k.employer_id = $1 AND k.id = $2";
+    DROP(rows) struct rows *rows = NULL;
+    enum err e = E_OK;
+
+    TRY(tx_query(tx, sql, BIND(TEXT(employer_id), TEXT(id)), &rows));
+    if (!rows_next(rows, &e))
+        return e ? e : E_ABSENT;
+    read_key(cx, rows, out);
+    return E_OK;
+}
+
+enum err keys_list(struct cx *cx, struct tx *tx, str employer_id, str after, int64_t limit,
+                   struct key_list *out)
+{
+    static const char sql[] = "SELECT" KEY_COLUMNS " FROM api_key k"
+                              " WHERE k.employer_id = $1 AND ($2 = '' OR k.id < $2)"
+                              " ORDER BY k.id DESC LIMIT $3";
+    DROP(rows) struct rows *rows = NULL;
+    enum err e = E_OK;
+
+    *out = (struct key_list){.list = arena_array(cx->arena, (size_t)limit, sizeof(struct key))};
+    TRY(tx_query(tx, sql,
+                 BIND(TEXT(employer_id), TEXT(str_is_none(after) ? S("") : after), INT(limit + 1)),
+                 &rows));
+    while (rows_next(rows, &e)) {
+        if (out->n == (size_t)limit) {
+            out->has_more = true;
+            break;
+        }
+        read_key(cx, rows, &out->list[out->n++]);
+    }
+    return e;
+}
+
+enum err keys_update(struct tx *tx, const struct key *key)
+{
+    static const char sql[] =
+        "UPDATE api_key SET name = $2, scopes = $3, cidrs = $4, is_active = $5,"
+        " expires_at_ms = $6, rate_requests = $7, rate_window_ms = $8, rate_algorithm = $9,"
+        " updated_at_ms = $10 WHERE id = $1";
+    DROP(arena) struct arena *scratch = arena_new();
+
+    return tx_exec(tx, sql,
+                   BIND(TEXT(key->id), TEXT(key->name), TEXT(scope_write(scratch, key->scopes)),
+                        TEXT(key_cidrs_write(scratch, key->cidrs, key->n_cidrs)),
+                        INT(key->is_active), INT(key->expires_at_ms), INT(key->rate.requests),
+                        INT(key->rate.window_ms), INT(key->rate.algorithm),
+                        INT(key->updated_at_ms)),
+                   NULL);
+}
+
+enum err keys_mark_revoked(struct tx *tx, str employer_id, str id, int64_t now_ms)
+{
+    static const char sql[] = "UPDATE api_key SET revoked_at_ms = $3, updated_at_ms = $3"
+                              " WHERE employer_id = $1 AND id = $2 AND revoked_at_ms = 0";
+
+    return tx_exec(tx, sql, BIND(TEXT(employer_id), TEXT(id), INT(now_ms)), NULL);
+}
+
+enum err keys_revoke_created_by(struct tx *tx, str person_id, int64_t now_ms)
+{
+    static const char sql[] = "UPDATE api_key SET revoked_at_ms = $2, updated_at_ms = $2"
+                              " WHERE created_by = $1 AND revoked_at_ms = 0";
+
+    return tx_exec(tx, sql, BIND(TEXT(person_id), INT(now_ms)), NULL);
+}
+
+enum err keys_end_secrets(struct tx *tx, str key_id, int64_t now_ms, int64_t ends_at_ms)
+{
+    static const char sql[] =
+        "UPDATE api_key_secret SET"
+        " rotated_at_ms = CASE WHEN rotated_at_ms = 0 THEN $2 ELSE rotated_at_ms END,"
+        " ends_at_ms = $3 WHERE key_id = $1 AND (rotated_at_ms = 0 OR ends_at_ms > $3)";
+
+    return tx_exec(tx, sql, BIND(TEXT(key_id), INT(now_ms), INT(ends_at_ms)), NULL);
+}
+
+enum err keys_mark_rotated(struct tx *tx, const struct key *key)
+{
+    static const char sql[] = "UPDATE api_key SET rotated_at_ms = $2, updated_at_ms = $2,"
+                              " key_prefix = $3, key_suffix = $4 WHERE id = $1";
+
+    return tx_exec(
+        tx, sql, BIND(TEXT(key->id), INT(key->rotated_at_ms), TEXT(key->prefix), TEXT(key->suffix)),
+        NULL);
+}
+
+enum err keys_find_by_digest(struct cx *cx, struct tx *tx, const struct sha256 *digest,
+                             struct key_row *out)
+{
+    static const char sql[] =
+        "SELECT" KEY_COLUMNS ", e.is_active, e.is_approved, d.rotated_at_ms, d.ends_at_ms,"
+        " d.is_imported FROM api_key_secret d JOIN api_key k ON k.id = d.key_id"
+        " JOIN employer e ON e.id = k.employer_id WHERE d.digest = $1";
+    DROP(rows) struct rows *rows = NULL;
+    char hex[2 * SHA256_BYTES];
+    enum err e = E_OK;
+
+    TRY(tx_query(tx, sql, BIND(TEXT(digest_text(digest, hex))), &rows));
+    if (!rows_next(rows, &e))
+        return e ? e : E_ABSENT;
+    read_key(cx, rows, &out->key);
+    out->employer_is_active = rows_int(rows, KEY_COLUMNS_END) != 0;
+    out->employer_is_approved = rows_int(rows, KEY_COLUMNS_END + 1) != 0;
+    out->secret = (struct key_secret){.digest = *digest,
+                                      .rotated_at_ms = rows_int(rows, KEY_COLUMNS_END + 2),
+                                      .ends_at_ms = rows_int(rows, KEY_COLUMNS_END + 3),
+                                      .is_imported = rows_int(rows, KEY_COLUMNS_END + 4) != 0};
+    return E_OK;
+}
+
+enum err keys_count_imported(struct tx *tx, int64_t *out)
+{
+    static const char sql[] = "SELECT count(*) FROM api_key_secret WHERE is_imported = 1";
+
+    return tx_one_int(tx, sql, BIND(), out);
+}
+
+enum err keys_add_usage(struct tx *tx, str id, int64_t requests, int64_t last_at_ms, str last_ip)
+{
+    static const char sql[] =
+        "UPDATE api_key SET request_count = request_count + $2,"
+        " last_used_ip = CASE WHEN last_used_at_ms <= $3 THEN $4 ELSE last_used_ip END,"
+        " last_used_at_ms = CASE WHEN last_used_at_ms <= $3 THEN $3 ELSE last_used_at_ms END"
+        " WHERE id = $1";
+
+    return tx_exec(tx, sql, BIND(TEXT(id), INT(requests), INT(last_at_ms), TEXT(last_ip)), NULL);
+}

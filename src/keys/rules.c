@@ -1,0 +1,280 @@
+/* What a key may be: reading drafts and changes, saying what is wrong with them, showing keys. */
+#include "keys/rules.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/banned.h"
+#include "base/time.h"
+
+str key_status(const struct key *key, int64_t now_ms)
+{
+    if (key->revoked_at_ms)
+        return S("revoked");
+    if (!key->is_active)
+        return S("inactive");
+    if (key->expires_at_ms && now_ms >= key->expires_at_ms)
+        return S("expired");
+    if (key->not_before_ms && now_ms < key->not_before_ms)
+        return S("scheduled");
+    return S("active");
+}
+
+/* ---- reading ---- */
+
+enum { MEMBER_MAX_BYTES = 96 };
+
+static void read_scopes(struct form *f, const json_t *list, struct scope_set *out)
+{
+    char member[MEMBER_MAX_BYTES];
+    struct scope_set scopes = {0};
+
+    if (!json_is_array(list) || json_array_size(list) == 0) {
+        form_problem(f, "scopes", "must be a list with at least one of: %.*s",
+                     STR_ARG(scope_list_all(f->cx->arena)));
+        return;
+    }
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        enum scope scope;
+        snprintf(member, sizeof member, "scopes[%zu]", i);
+        if (!scope_find(json_text(json_array_get(list, i)), &scope))
+            form_problem(f, member, "is not a scope; the scopes are %.*s",
+                         STR_ARG(scope_list_all(f->cx->arena)));
+        else if (scope_has(scopes, scope))
+            form_problem(f, member, "is there twice");
+        else
+            scope_add(&scopes, scope);
+    }
+    *out = scopes;
+}
+
+static bool read_cidr(struct form *f, const char *member, str text, struct net_cidr *out)
+{
+    switch (net_cidr_parse(text, out)) {
+    case CIDR_OK:
+        return true;
+    case CIDR_HOST_BITS: {
+        str right = net_cidr_write(f->cx->arena, out);
+        form_problem(f, member, "has bits set after its prefix; did you mean %.*s?",
+                     STR_ARG(right));
+        return false;
+    }
+    case CIDR_BAD_PREFIX:
+        form_problem(f, member,
+                     "has a prefix length that is not valid; 0 to 32 for IPv4, 0 to 128 for IPv6");
+        return false;
+    case CIDR_BAD_ADDRESS:
+        break;
+    }
+    form_problem(f, member, "is not an address or block such as 203.0.113.0/24 or 2001:db8::/32");
+    return false;
+}
+
+static void read_cidrs(struct form *f, const json_t *list, struct key *out)
+{
+    char member[MEMBER_MAX_BYTES];
+    size_t n = json_array_size(list);
+
+    if (!list || json_is_null(list)) {
+        out->cidrs = NULL;
+        out->n_cidrs = 0;
+        return;
+    }
+    if (!json_is_array(list) || n > KEY_CIDRS_MAX) {
+        form_problem(f, "allowedIpCidrs", "must be a list of at most %d blocks", KEY_CIDRS_MAX);
+        return;
+    }
+    struct net_cidr *cidrs = arena_array(f->cx->arena, n, sizeof *cidrs);
+    for (size_t i = 0; i < n; i++) {
+        snprintf(member, sizeof member, "allowedIpCidrs[%zu]", i);
+        read_cidr(f, member, json_text(json_array_get(list, i)), &cidrs[i]);
+    }
+    out->cidrs = cidrs;
+    out->n_cidrs = n;
+}
+
+static void read_rate(struct form *f, const json_t *value, struct rate_policy *out)
+{
+    struct form limit;
+
+    if (json_is_null(value)) {
+        *out = (struct rate_policy){0};
+        return;
+    }
+    form_open_part(&limit, f, value, "rateLimit.");
+    if (!form_has(&limit, "requests"))
+        form_problem(&limit, "requests", "is required");
+    if (!form_has(&limit, "windowSeconds"))
+        form_problem(&limit, "windowSeconds", "is required");
+    out->requests = form_int(&limit, "requests", 1, RATE_REQUESTS_MAX, 1);
+    out->window_ms = form_int(&limit, "windowSeconds", 1, RATE_WINDOW_MAX_S, 1) * SECOND_MS;
+    str algorithm = form_text(&limit, "algorithm", 16, false);
+    out->algorithm = str_eq(algorithm, S("fixed")) ? RATE_FIXED : RATE_GCRA;
+    if (algorithm.n && !str_eq(algorithm, S("fixed")) && !str_eq(algorithm, S("gcra")))
+        form_problem(&limit, "algorithm", "must be gcra or fixed");
+    form_close_part(&limit);
+}
+
+static void read_expiry(struct form *f, int64_t now_ms, struct key *out)
+{
+    int64_t at_ms = form_time(f, "expiresAt");
+
+    if (at_ms && at_ms <= now_ms)
+        form_problem(f, "expiresAt", "is in the past; any future instant is valid");
+    out->expires_at_ms = at_ms;
+}
+
+static void check_order(struct form *f, const struct key *key)
+{
+    if (key->not_before_ms && key->expires_at_ms && key->not_before_ms >= key->expires_at_ms)
+        form_problem(f, "notBefore", "must be before expiresAt");
+}
+
+void key_read_draft(struct form *f, int64_t now_ms, struct key *out)
+{
+    *out = (struct key){
+        .is_active = true,
+        .created_at_ms = now_ms,
+        .updated_at_ms = now_ms,
+        .rate = {.requests = KEY_RATE_REQUESTS, .window_ms = KEY_RATE_WINDOW_S * SECOND_MS}};
+    out->name = form_text(f, "name", KEY_NAME_MAX_CHARS, true);
+    read_scopes(f, form_value(f, "scopes"), &out->scopes);
+    read_cidrs(f, form_value(f, "allowedIpCidrs"), out);
+    out->not_before_ms = form_time(f, "notBefore");
+    read_expiry(f, now_ms, out);
+    check_order(f, out);
+    const json_t *rate = form_value(f, "rateLimit");
+    if (rate)
+        read_rate(f, rate, &out->rate);
+}
+
+static void read_status(struct form *f, struct key *key)
+{
+    str status = form_text(f, "status", 16, true);
+
+    if (str_eq(status, S("active")) || str_eq(status, S("inactive")))
+        key->is_active = str_eq(status, S("active"));
+    else if (status.n)
+        form_problem(f, "status", "must be active or inactive; DELETE revokes a key");
+}
+
+void key_read_patch(struct form *f, int64_t now_ms, struct key *key)
+{
+    const json_t *scopes = form_value(f, "scopes");
+    const json_t *cidrs = form_value(f, "allowedIpCidrs");
+    const json_t *rate = form_value(f, "rateLimit");
+    const json_t *name = form_value(f, "name");
+    const json_t *status = form_value(f, "status");
+
+    if (name)
+        key->name = form_text(f, "name", KEY_NAME_MAX_CHARS, true);
+    if (scopes)
+        read_scopes(f, scopes, &key->scopes);
+    if (cidrs)
+        read_cidrs(f, cidrs, key);
+    if (form_value(f, "expiresAt"))
+        read_expiry(f, now_ms, key);
+    if (rate)
+        read_rate(f, rate, &key->rate);
+    if (status)
+        read_status(f, key);
+    check_order(f, key);
+}
+
+/* ---- keeping ---- */
+
+str key_cidrs_write(struct arena *arena, const struct net_cidr *cidrs, size_t n)
+{
+    struct buf text;
+
+    buf_init(&text, (size_t)KEY_CIDRS_MAX * NET_TEXT_BYTES);
+    for (size_t i = 0; i < n; i++) {
+        buf_put(&text, i ? S(" ") : S(""));
+        buf_put(&text, net_cidr_write(arena, &cidrs[i]));
+    }
+    str out = arena_dup(arena, buf_str(&text));
+    buf_drop(&text);
+    return out;
+}
+
+void key_cidrs_parse(struct arena *arena, str text, const struct net_cidr **out, size_t *n)
+{
+    struct net_cidr *cidrs = arena_array(arena, KEY_CIDRS_MAX, sizeof *cidrs);
+
+    *n = 0;
+    while (text.n && *n < KEY_CIDRS_MAX)
+        if (net_cidr_parse(str_cut(&text, S(" ")), &cidrs[*n]) == CIDR_OK)
+            ++*n;
+    *out = cidrs;
+}
+
+/* ---- showing ---- */
+
+static void write_rate(struct json_out *j, const struct rate_policy *rate)
+{
+    if (rate->requests == 0) {
+        json_put_null(j, S("rateLimit"));
+        return;
+    }
+    json_open_object(j, S("rateLimit"));
+    json_put_int(j, S("requests"), rate->requests);
+    json_put_int(j, S("windowSeconds"), rate->window_ms / SECOND_MS);
+    json_put_text(j, S("algorithm"), rate->algorithm == RATE_FIXED ? S("fixed") : S("gcra"));
+    json_close_object(j);
+}
+
+static void write_rules(struct cx *cx, struct json_out *j, const struct key *key)
+{
+    json_open_array(j, S("scopes"));
+    for (enum scope s = 0; s < SCOPES_END; s++)
+        if (scope_has(key->scopes, s))
+            json_put_text(j, STR_NONE, scope_text(s));
+    json_close_array(j);
+    json_put_text(j, S("status"), key_status(key, cx->now_ms));
+    json_open_array(j, S("allowedIpCidrs"));
+    for (size_t i = 0; i < key->n_cidrs; i++)
+        json_put_text(j, STR_NONE, net_cidr_write(cx->arena, &key->cidrs[i]));
+    json_close_array(j);
+    json_put_time(j, S("notBefore"), key->not_before_ms);
+    json_put_time(j, S("expiresAt"), key->expires_at_ms);
+    write_rate(j, &key->rate);
+}
+
+void key_write(struct cx *cx, struct json_out *j, const struct key *key, const struct secret *raw)
+{
+    bool overlaps = key->previous_ends_at_ms > cx->now_ms;
+
+    json_open_object(j, STR_NONE);
+    json_put_text(j, S("id"), key->id);
+    json_put_text(j, S("name"), key->name);
+    if (raw)
+        json_put_secret(j, S("rawKey"), raw);
+    write_rules(cx, j, key);
+    json_put_text(j, S("keyPrefix"), key->prefix);
+    json_put_text(j, S("keySuffix"), key->suffix);
+    json_put_time(j, S("createdAt"), key->created_at_ms);
+    json_put_text(j, S("createdBy"), key->created_by);
+    json_put_time(j, S("updatedAt"), key->updated_at_ms);
+    json_put_time(j, S("rotatedAt"), key->rotated_at_ms);
+    json_put_time(j, S("previousSecretEndsAt"), overlaps ? key->previous_ends_at_ms : 0);
+    json_put_time(j, S("revokedAt"), key->revoked_at_ms);
+    json_put_time(j, S("lastUsedAt"), key->last_used_at_ms);
+    json_put_text(j, S("lastUsedIp"), key->last_used_ip);
+    json_put_int(j, S("requestCount"), key->request_count);
+    json_close_object(j);
+}
+
+str key_shown_prefix(struct arena *arena, str text, const struct key_form *form)
+{
+    size_t head = form->prefix.n + 1 + form->environment.n + 1;
+
+    if (key_text_judge(text, form).fault == KEY_TEXT_OK)
+        return arena_dup(arena, str_sub(text, 0, head + 4));
+    /* Another system's key: a quarter of it at most, so that little of a short one is told. */
+    return arena_dup(arena, str_sub(text, 0, text.n / 4 < 8 ? text.n / 4 : 8));
+}
+
+str key_shown_suffix(struct arena *arena, str text)
+{
+    return arena_dup(arena, text.n >= 16 ? str_sub(text, text.n - 4, 4) : S(""));
+}

@@ -1,0 +1,52 @@
+/* What a key is, and what one may be: values in, verdict out. Inside keys/ only. */
+#ifndef SALLYPORT_KEYS_RULES_H
+#define SALLYPORT_KEYS_RULES_H
+
+#include "base/form.h"
+#include "keys/keys.h"
+
+struct key {
+    str id;
+    str employer_id;
+    str name;
+    struct scope_set scopes;
+    const struct net_cidr *cidrs;
+    size_t n_cidrs;
+    bool is_active;
+    int64_t not_before_ms;
+    int64_t expires_at_ms;
+    struct rate_policy rate;
+    str prefix;
+    str suffix;
+    int64_t created_at_ms;
+    str created_by;
+    int64_t updated_at_ms;
+    int64_t rotated_at_ms;
+    int64_t previous_ends_at_ms; /* 0: no former secret works any more */
+    int64_t revoked_at_ms;
+    int64_t last_used_at_ms;
+    str last_used_ip;
+    int64_t request_count;
+};
+
+/* "active", "inactive", "revoked", "expired" or "scheduled": what is shown. */
+str key_status(const struct key *key, int64_t now_ms);
+
+/* Read a new key from a form; what is absent gets its default. Problems go to the form. */
+void key_read_draft(struct form *f, int64_t now_ms, struct key *out);
+
+/* What a PATCH changes; the members that were not sent keep the value of `key`. */
+void key_read_patch(struct form *f, int64_t now_ms, struct key *key);
+
+/* The list as the store and the list of bare texts as JSON keep it: "10.0.0.0/8 ::1/128". */
+str key_cidrs_write(struct arena *arena, const struct net_cidr *cidrs, size_t n);
+void key_cidrs_parse(struct arena *arena, str text, const struct net_cidr **out, size_t *n);
+
+/* The bare object of the contract; `raw` may be NULL. */
+void key_write(struct cx *cx, struct json_out *j, const struct key *key, const struct secret *raw);
+
+/* The first part of the text that may be shown: prefix, environment, four hex digits. */
+str key_shown_prefix(struct arena *arena, str text, const struct key_form *form);
+str key_shown_suffix(struct arena *arena, str text);
+
+#endif

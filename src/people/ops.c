@@ -1,0 +1,332 @@
+/* One function per thing an ADMIN can ask about employers and users. */
+#include "people/ops.h"
+
+#include "auth/auth.h"
+#include "base/ids.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "crypto/password.h"
+#include "keys/keys.h"
+
+enum { NAME_MAX_CHARS = 200 };
+
+/* ---- reading ---- */
+
+enum role people_read_role(struct form *f, bool is_required)
+{
+    str text = form_text(f, "role", 32, is_required);
+    enum role role = role_find(text);
+
+    if (text.n && role < ROLE_MEMBER)
+        form_problem(f, "role", "must be ADMIN, EMPLOYER_ADMIN or MEMBER");
+    return role;
+}
+
+str people_read_email(struct form *f)
+{
+    str email = form_text(f, "email", 254, true);
+
+    if (email.n && !text_is_email(email))
+        form_problem(f, "email", "is not an email address");
+    return email;
+}
+
+void people_read_password(struct form *f, struct secret *out)
+{
+    str text = json_text(form_value(f, "password"));
+
+    if (!form_has(f, "password"))
+        return;
+    if (str_is_none(text) || text_fault(text, PASSWORD_MAX_BYTES) ||
+        !text_fault(text, PASSWORD_MIN_CHARS - 1) || text.n > PASSWORD_MAX_BYTES)
+        form_problem(f, "password", "must have at least %d characters and no control characters",
+                     PASSWORD_MIN_CHARS);
+    else
+        secret_set(out, text);
+}
+
+static void read_status(struct form *f, bool *is_active)
+{
+    if (!form_value(f, "status"))
+        return;
+    str status = form_text(f, "status", 16, true);
+    if (str_eq(status, S("active")) || str_eq(status, S("inactive")))
+        *is_active = str_eq(status, S("active"));
+    else if (status.n)
+        form_problem(f, "status", "must be active or inactive");
+}
+
+/* ---- employers ---- */
+
+static enum err insert_employer(struct cx *cx, struct tx *tx, void *arg)
+{
+    (void)cx;
+    return people_insert_employer(tx, arg);
+}
+
+enum err people_add_employer(struct cx *cx, str name, bool is_approved, struct employer *out)
+{
+    *out = (struct employer){.id = id_new(cx->arena, "emp", cx->now_ms),
+                             .name = name,
+                             .is_active = true,
+                             .is_approved = is_approved,
+                             .created_at_ms = cx->now_ms};
+    TRY(store_run(cx, insert_employer, out));
+    log_event(cx, LOG_INFO, "employer.created", F("employerId", out->id));
+    return E_OK;
+}
+
+struct page_args {
+    str employer_id;
+    str after;
+    int64_t limit;
+    void *out;
+};
+
+static enum err employers_in_tx(struct cx *cx, struct tx *tx, void *arg)
+{
+    struct page_args *page = arg;
+
+    return people_list_employers(cx, tx, page->after, page->limit, page->out);
+}
+
+enum err people_page_employers(struct cx *cx, str after, int64_t limit, struct employer_list *out)
+{
+    struct page_args page = {STR_NONE, after, limit, out};
+
+    return store_read(cx, employers_in_tx, &page);
+}
+
+struct change {
+    str id;
+    const json_t *patch;
+    void *out;
+};
+
+static enum err change_employer_in_tx(struct cx *cx, struct tx *tx, void *arg)
+{
+    struct change *change = arg;
+    struct employer *employer = change->out;
+    struct form form;
+    enum err e = people_find_employer(cx, tx, change->id, employer);
+
+    if (e == E_ABSENT)
+        return E_EMPLOYER_NOT_FOUND;
+    TRY(e);
+    form_open(&form, cx, change->patch);
+    if (form_value(&form, "name"))
+        employer->name = form_text(&form, "name", NAME_MAX_CHARS, true);
+    read_status(&form, &employer->is_active);
+    employer->is_approved = form_bool(&form, "isApproved", employer->is_approved);
+    TRY(form_close(&form));
+    return people_update_employer(tx, employer);
+}
+
+enum err people_change_employer(struct cx *cx, str id, const json_t *patch, struct employer *out)
+{
+    struct change change = {id, patch, out};
+
+    TRY(store_run(cx, change_employer_in_tx, &change));
+    keys_forget_all();
+    log_event(cx, LOG_INFO, "employer.updated", F("employerId", id));
+    return E_OK;
+}
+
+/* ---- users ---- */
+
+static enum err insert_user(struct cx *cx, struct tx *tx, void *arg)
+{
+    struct user *user = arg;
+    struct employer employer;
+    enum err e = people_find_employer(cx, tx, user->employer_id, &employer);
+
+    if (e == E_ABSENT)
+        return E_EMPLOYER_NOT_FOUND;
+    TRY(e);
+    e = people_insert_user(tx, user);
+    return e == E_STORE_CONFLICT ? E_EMAIL_TAKEN : e;
+}
+
+static enum err complete_user(struct cx *cx, struct user *user, const struct secret *password)
+{
+    user->id = id_new(cx->arena, "user", cx->now_ms);
+    user->email_folded = text_fold(cx->arena, user->email);
+    user->is_active = true;
+    user->created_at_ms = cx->now_ms;
+    user->password_hash = STR_NONE;
+    return secret_is_set(password) ? password_hash(cx, password, &user->password_hash) : E_OK;
+}
+
+enum err people_add_user(struct cx *cx, struct user *user, const struct secret *password)
+{
+    TRY(complete_user(cx, user, password));
+    TRY(store_run(cx, insert_user, user));
+    log_event(cx, LOG_INFO, "user.created", F("userId", user->id));
+    return E_OK;
+}
+
+static enum err users_in_tx(struct cx *cx, struct tx *tx, void *arg)
+{
+    struct page_args *page = arg;
+
+    return people_list_users(cx, tx, page->employer_id, page->after, page->limit, page->out);
+}
+
+enum err people_page_users(struct cx *cx, str employer_id, str after, int64_t limit,
+                           struct user_list *out)
+{
+    struct page_args page = {employer_id, after, limit, out};
+
+    return store_read(cx, users_in_tx, &page);
+}
+
+static enum err check_admins_left(struct tx *tx, const struct user *before,
+                                  const struct user *after)
+{
+    bool was_admin = before->role == ROLE_ADMIN && before->is_active;
+    bool is_admin = after->role == ROLE_ADMIN && after->is_active;
+    int64_t admins = 0;
+
+    if (!was_admin || is_admin)
+        return E_OK;
+    TRY(people_count_active_admins(tx, &admins));
+    return admins > 1 ? E_OK : E_LAST_ADMIN;
+}
+
+static enum err change_user_in_tx(struct cx *cx, struct tx *tx, void *arg)
+{
+    struct change *change = arg;
+    struct user *user = change->out;
+    struct form form;
+    enum err e = people_find_user(cx, tx, change->id, user);
+
+    if (e == E_ABSENT)
+        return E_USER_NOT_FOUND;
+    TRY(e);
+    struct user before = *user;
+    form_open(&form, cx, change->patch);
+    if (form_value(&form, "role"))
+        user->role = people_read_role(&form, true);
+    read_status(&form, &user->is_active);
+    TRY(form_close(&form));
+    TRY(check_admins_left(tx, &before, user));
+    TRY(people_update_user(tx, user, cx->now_ms));
+    if (user->is_active)
+        return E_OK;
+    TRY(auth_end_sessions_of(tx, user->id));
+    return keys_revoke_created_by(tx, user->id, cx->now_ms);
+}
+
+enum err people_change_user(struct cx *cx, str id, const json_t *patch, struct user *out)
+{
+    struct change change = {id, patch, out};
+
+    TRY(store_run(cx, change_user_in_tx, &change));
+    keys_forget_all();
+    log_event(cx, LOG_INFO, out->is_active ? "user.updated" : "user.deactivated", F("userId", id));
+    return E_OK;
+}
+
+/* ---- first start ---- */
+
+struct first {
+    struct employer employer;
+    struct user admin;
+    bool is_needed;
+};
+
+static enum err look_for_admin(struct cx *cx, struct tx *tx, void *arg)
+{
+    struct first *first = arg;
+    int64_t admins = 0;
+
+    (void)cx;
+    TRY(people_count_admins(tx, &admins));
+    first->is_needed = admins == 0;
+    return E_OK;
+}
+
+static enum err insert_first(struct cx *cx, struct tx *tx, void *arg)
+{
+    struct first *first = arg;
+    struct employer_list employers;
+
+    TRY(people_list_employers(cx, tx, STR_NONE, 1, &employers));
+    if (employers.n == 0)
+        TRY(people_insert_employer(tx, &first->employer));
+    else
+        first->admin.employer_id = employers.list[0].id;
+    enum err e = people_insert_user(tx, &first->admin);
+    return e == E_STORE_CONFLICT ? E_EMAIL_TAKEN : e;
+}
+
+enum err people_first_start(struct cx *cx, str email, const struct secret *password)
+{
+    struct first first = {
+        .employer = {.id = id_new(cx->arena, "emp", cx->now_ms),
+                     .name = S("First employer"),
+                     .is_active = true,
+                     .is_approved = true,
+                     .created_at_ms = cx->now_ms},
+        .admin = {.email = email, .role = ROLE_ADMIN},
+    };
+    str text = secret_reveal(password);
+
+    TRY(store_read(cx, look_for_admin, &first));
+    if (!first.is_needed || email.n == 0)
+        return E_OK;
+    if (!text_is_email(email))
+        return fail(cx, E_INVALID_REQUEST, "admin_email is not an email address.");
+    if (!text_fault(text, PASSWORD_MIN_CHARS - 1) || text_fault(text, PASSWORD_MAX_BYTES))
+        return fail(cx, E_INVALID_REQUEST, "admin_password must have at least %d characters.",
+                    PASSWORD_MIN_CHARS);
+    first.admin.employer_id = first.employer.id;
+    TRY(complete_user(cx, &first.admin, password));
+    TRY(store_run(cx, insert_first, &first));
+    log_event(cx, LOG_INFO, "instance.first_start", F("userId", first.admin.id),
+              F("employerId", first.admin.employer_id));
+    return E_OK;
+}
+
+/* ---- acting for an employer ---- */
+
+struct acting {
+    str employer_id;
+    struct employer employer;
+};
+
+static enum err find_named(struct cx *cx, struct tx *tx, void *arg)
+{
+    struct acting *acting = arg;
+
+    return people_find_employer(cx, tx, acting->employer_id, &acting->employer);
+}
+
+/* The command line need not name the employer while there is only one. */
+static enum err find_only(struct cx *cx, struct tx *tx, void *arg)
+{
+    struct acting *acting = arg;
+    struct employer_list employers;
+
+    TRY(people_list_employers(cx, tx, STR_NONE, 2, &employers));
+    if (employers.n == 1)
+        acting->employer = employers.list[0];
+    return E_OK;
+}
+
+enum err people_act_for(struct cx *cx, str employer_id, struct principal *who)
+{
+    struct acting acting = {.employer_id = employer_id};
+    bool names_one = !str_is_none(employer_id);
+
+    if (!names_one && who->kind != PRINCIPAL_OPERATOR)
+        return E_OK;
+    if (names_one && who->role != ROLE_ADMIN)
+        return fail(cx, E_INSUFFICIENT_ROLE, "Only an ADMIN may send x-employer-id.");
+    enum err e = store_read(cx, names_one ? find_named : find_only, &acting);
+    if (e == E_ABSENT)
+        return E_EMPLOYER_NOT_FOUND;
+    TRY(e);
+    who->employer_id = acting.employer.id;
+    return E_OK;
+}

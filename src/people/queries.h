@@ -1,0 +1,55 @@
+/* Employers and users, and the statements of people/. Inside people/ only. */
+#ifndef SALLYPORT_PEOPLE_QUERIES_H
+#define SALLYPORT_PEOPLE_QUERIES_H
+
+#include "people/people.h"
+
+struct employer {
+    str id;
+    str name;
+    bool is_active;
+    bool is_approved;
+    int64_t created_at_ms;
+};
+
+struct user {
+    str id;
+    str employer_id;
+    str email;
+    str email_folded;
+    enum role role;
+    str password_hash; /* STR_NONE: cannot sign in with a password; never read back */
+    bool is_active;
+    int64_t created_at_ms;
+};
+
+struct employer_list {
+    struct employer *list;
+    size_t n;
+    bool has_more;
+};
+
+struct user_list {
+    struct user *list;
+    size_t n;
+    bool has_more;
+};
+
+enum err people_insert_employer(struct tx *tx, const struct employer *employer);
+enum err people_find_employer(struct cx *cx, struct tx *tx, str id, struct employer *out);
+enum err people_list_employers(struct cx *cx, struct tx *tx, str after, int64_t limit,
+                               struct employer_list *out);
+enum err people_update_employer(struct tx *tx, const struct employer *employer);
+
+/* E_STORE_CONFLICT: the address exists. */
+enum err people_insert_user(struct tx *tx, const struct user *user);
+enum err people_find_user(struct cx *cx, struct tx *tx, str id, struct user *out);
+
+/* Without patients; employer_id STR_NONE: of every employer. */
+enum err people_list_users(struct cx *cx, struct tx *tx, str employer_id, str after, int64_t limit,
+                           struct user_list *out);
+enum err people_update_user(struct tx *tx, const struct user *user, int64_t now_ms);
+enum err people_count_active_admins(struct tx *tx, int64_t *out);
+enum err people_count_admins(struct tx *tx, int64_t *out);
+
+#endif

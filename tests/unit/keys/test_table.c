@@ -1,0 +1,228 @@
+/* keys/table.h: what is cached, what is stale, what is counted; and all of it from many threads. */
+#include "unit.h"
+
+#include <pthread.h>
+
+#include "keys/table.h"
+
+static struct key_row a_row(const char *id, const char *secret)
+{
+    struct key_row row = {
+        .key = {.id = str_of(id),
+                .employer_id = S("emp_1"),
+                .is_active = true,
+                .rate = {.requests = 1000000, .window_ms = 1000}},
+        .secret = {.digest = digest_sha256(str_of(secret))},
+        .employer_is_active = true,
+        .employer_is_approved = true,
+    };
+
+    scope_add(&row.key.scopes, SCOPE_COHORT_READ);
+    return row;
+}
+
+static struct decide_facts some_facts(void)
+{
+    struct decide_facts facts = {.now = {1780000000000, 5000000000000}, .cost = 1};
+
+    net_addr_parse(S("192.0.2.1"), &facts.client);
+    facts.version.canonical = S(API_VERSION_NEWEST);
+    return facts;
+}
+
+static bool ask(const char *secret, enum err *code)
+{
+    DROP(arena) struct arena *arena = arena_new();
+    struct decide_facts facts = some_facts();
+    struct sha256 digest = digest_sha256(str_of(secret));
+    struct keys_answer answer = {0};
+    bool is_there = table_decide(arena, &digest, &facts, &answer);
+
+    *code = answer.verdict.code;
+    return is_there;
+}
+
+static int start(void **state)
+{
+    (void)state;
+    table_start();
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    table_stop();
+    return 0;
+}
+
+static void what_was_put_is_decided(void **state)
+{
+    struct key_row row = a_row("key_1", "secret");
+    enum err code;
+
+    (void)state;
+    assert_false(ask("secret", &code));
+    assert_true(table_put(table_epoch(), &row));
+    assert_true(ask("secret", &code));
+    assert_int_equal(code, E_OK);
+    assert_false(ask("other", &code));
+}
+
+static void a_touched_key_is_read_again(void **state)
+{
+    struct key_row row = a_row("key_1", "secret");
+    enum err code;
+
+    (void)state;
+    assert_true(table_put(table_epoch(), &row));
+    table_touch(S("key_1"));
+    assert_false(ask("secret", &code));
+    row.key.revoked_at_ms = 1;
+    assert_true(table_put(table_epoch(), &row));
+    assert_true(ask("secret", &code));
+    assert_int_equal(code, E_API_KEY_REVOKED);
+}
+
+/* Reading one secret of a touched key anew must not make its other secrets fresh. */
+static void every_secret_of_a_touched_key_is_read_again(void **state)
+{
+    struct key_row former = a_row("key_1", "former");
+    struct key_row current = a_row("key_1", "current");
+    enum err code;
+
+    (void)state;
+    assert_true(table_put(table_epoch(), &former));
+    table_touch(S("key_1"));
+    assert_true(table_put(table_epoch(), &current));
+    assert_true(ask("current", &code));
+    assert_false(ask("former", &code));
+    former.secret.rotated_at_ms = former.secret.ends_at_ms = 1;
+    assert_true(table_put(table_epoch(), &former));
+    assert_true(ask("former", &code));
+    assert_int_equal(code, E_API_KEY_REVOKED);
+    assert_true(ask("current", &code));
+    assert_int_equal(code, E_OK);
+}
+
+static void a_row_read_before_a_change_is_not_put(void **state)
+{
+    struct key_row row = a_row("key_1", "secret");
+    uint64_t epoch = table_epoch();
+    enum err code;
+
+    (void)state;
+    table_touch(S("key_1"));
+    assert_false(table_put(epoch, &row));
+    assert_false(ask("secret", &code));
+}
+
+static void touching_all_makes_every_key_be_read_again(void **state)
+{
+    struct key_row row = a_row("key_1", "secret");
+    enum err code;
+
+    (void)state;
+    assert_true(table_put(table_epoch(), &row));
+    table_touch_all();
+    assert_false(ask("secret", &code));
+    assert_true(table_put(table_epoch(), &row));
+    assert_true(ask("secret", &code));
+}
+
+static void usage_is_taken_once_and_can_be_given_back(void **state)
+{
+    DROP(arena) struct arena *arena = arena_new();
+    struct key_row row = a_row("key_1", "secret");
+    struct usage list[4];
+    enum err code;
+
+    (void)state;
+    assert_true(table_put(table_epoch(), &row));
+    for (int i = 0; i < 3; i++)
+        assert_true(ask("secret", &code));
+    assert_int_equal(table_take_usage(arena, list, 4), 1);
+    assert_int_equal(list[0].requests, 3);
+    assert_true(str_eq(list[0].last_ip, S("192.0.2.1")));
+    assert_int_equal(table_take_usage(arena, list + 1, 3), 0);
+    table_give_back_usage(list, 1);
+    assert_int_equal(table_take_usage(arena, list + 1, 3), 1);
+    assert_int_equal(list[1].requests, 3);
+}
+
+/* ---- many threads ---- */
+
+enum { THREADS = 4, CALLS = 2000 };
+
+static void *call_often(void *arg)
+{
+    struct key_row row = a_row("key_1", "secret");
+    int *passed = arg;
+    enum err code;
+
+    for (int i = 0; i < CALLS; i++) {
+        while (!ask("secret", &code)) {
+            uint64_t epoch = table_epoch();
+            table_put(epoch, &row);
+        }
+        *passed += code == E_OK;
+        if (i % 97 == 0)
+            table_touch(S("key_1"));
+    }
+    return NULL;
+}
+
+static void no_call_is_lost_among_threads(void **state)
+{
+    DROP(arena) struct arena *arena = arena_new();
+    pthread_t threads[THREADS];
+    int passed[THREADS] = {0};
+    struct usage list[4];
+    int64_t counted = 0, all = 0;
+
+    (void)state;
+    for (int i = 0; i < THREADS; i++)
+        pthread_create(&threads[i], NULL, call_often, &passed[i]);
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        all += passed[i];
+    }
+    for (size_t n; (n = table_take_usage(arena, list, 4)) > 0;)
+        for (size_t i = 0; i < n; i++)
+            counted += list[i].requests;
+    assert_int_equal(all, THREADS * CALLS);
+    assert_int_equal(counted, all);
+}
+
+static void a_key_passes_no_more_than_its_limit(void **state)
+{
+    struct key_row row = a_row("key_2", "limited");
+    int passed = 0;
+    enum err code;
+
+    (void)state;
+    row.key.rate = (struct rate_policy){.requests = 10, .window_ms = 60000};
+    assert_true(table_put(table_epoch(), &row));
+    for (int i = 0; i < 50; i++) {
+        assert_true(ask("limited", &code));
+        passed += code == E_OK;
+    }
+    assert_int_equal(passed, 10);
+}
+
+int main(void)
+{
+#define IN_A_TABLE(test) cmocka_unit_test_setup_teardown(test, start, stop)
+    const struct CMUnitTest tests[] = {
+        IN_A_TABLE(what_was_put_is_decided),
+        IN_A_TABLE(a_touched_key_is_read_again),
+        IN_A_TABLE(every_secret_of_a_touched_key_is_read_again),
+        IN_A_TABLE(a_row_read_before_a_change_is_not_put),
+        IN_A_TABLE(touching_all_makes_every_key_be_read_again),
+        IN_A_TABLE(usage_is_taken_once_and_can_be_given_back),
+        IN_A_TABLE(no_call_is_lost_among_threads),
+        IN_A_TABLE(a_key_passes_no_more_than_its_limit),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
