@@ -102,13 +102,14 @@ enum err auth_login(struct cx *cx, const struct login *login, struct principal *
     TRY(store_read(cx, find_in_tx, &find));
     TRY(password_verify(cx, login->password, find.is_found ? find.account.password_hash : STR_NONE,
                         &matches));
+    /* Again: others may have failed meanwhile, and then not even a right guess is told. */
+    TRY(check_throttle(cx, find.email_folded, &login->client));
     if (!matches || !may_sign_in(&find)) {
         throttle_failed(find.email_folded, &login->client, clock_of(cx));
         log_event(cx, LOG_WARN, "session.refused",
                   F("address", net_addr_write(cx->arena, &login->client)));
         return E_LOGIN_FAILED;
     }
-    TRY(check_throttle(cx, find.email_folded, &login->client));
     throttle_succeeded(find.email_folded);
 
     random_hex_secret(token, S(""), TOKEN_BYTES);

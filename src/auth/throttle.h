@@ -1,8 +1,8 @@
 /*
  * Slowing down guessing: failed sign-ins per account and per address. Inside auth/ only.
  *
- * Only failures are charged. An attempt is looked at when it begins and again when its password
- * turned out right, so that a guess among many at once gains nothing once the others have failed.
+ * Only failures are charged. An attempt is looked at when it begins and again when its password has
+ * been checked, so that one among many at once gains nothing once the others have failed.
  */
 #ifndef SALLYPORT_AUTH_THROTTLE_H
 #define SALLYPORT_AUTH_THROTTLE_H
@@ -10,7 +10,7 @@
 #include "base/net.h"
 #include "decide/limit.h"
 
-void throttle_start(int64_t per_account, int64_t per_address);
+void throttle_start(int64_t account_failures, int64_t address_failures);
 void throttle_stop(void);
 
 /* May an attempt go on? False: *retry_after_ms says when. */

@@ -2,6 +2,7 @@
 #include "base/log.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/banned.h"
@@ -14,6 +15,7 @@ enum { LOG_LINE_MAX_BYTES = 16 * 1024 };
 /* Set once before threads start, read by all. */
 static enum log_level least_level = LOG_INFO;
 static bool writes_json = true;
+static bool has_colours = false;
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 static const char *const level_colours[] = {"\033[2m", "\033[36m", "\033[33m", "\033[31m"};
@@ -22,6 +24,7 @@ void log_start(enum log_level least, bool is_json)
 {
     least_level = least;
     writes_json = is_json;
+    has_colours = isatty(STDERR_FILENO) && !getenv("NO_COLOR");
 }
 
 bool log_wants(enum log_level level)
@@ -51,6 +54,14 @@ static void write_json(struct buf *line, const struct cx *cx, enum log_level lev
     json_close_object(&j);
 }
 
+#define FAINT "\033[2m"
+#define PLAIN "\033[0m"
+
+static const char *colour(const char *code)
+{
+    return has_colours ? code : "";
+}
+
 /* Control bytes would let a caller write lines, or colours, of their own. */
 static void put_printable(struct buf *line, str text)
 {
@@ -66,17 +77,17 @@ static void write_for_people(struct buf *line, const struct cx *cx, enum log_lev
     char at[TIME_TEXT_BYTES];
 
     time_write(time_now_ms(), at);
-    buf_printf(line, "%.*s %s%-5s\033[0m %s", 12, at + 11, level_colours[level], level_names[level],
-               event);
+    buf_printf(line, "%.12s %s%-5s%s %s", at + 11, colour(level_colours[level]), level_names[level],
+               colour(PLAIN), event);
     for (const struct log_field *f = fields; f->name; f++) {
-        buf_printf(line, " \033[2m%s=\033[0m", f->name);
+        buf_printf(line, " %s%s=%s", colour(FAINT), f->name, colour(PLAIN));
         if (f->is_number)
             buf_put_int(line, f->number);
         else
             put_printable(line, f->text);
     }
     if (cx && cx->request_id.n) {
-        buf_put(line, S(" \033[2mrequestId=\033[0m"));
+        buf_printf(line, " %srequestId=%s", colour(FAINT), colour(PLAIN));
         put_printable(line, cx->request_id);
     }
 }

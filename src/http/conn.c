@@ -268,7 +268,7 @@ static void took(struct http_conn *c, size_t n)
             x->body_left -= n;
             break;
         }
-        /* fall through */
+        __attribute__((fallthrough));
     default:
         buf_grown(&x->ahead, n);
     }

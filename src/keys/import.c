@@ -63,7 +63,7 @@ enum err import_read(struct cx *cx, const json_t *body, struct key_import **line
     form_open(&form, cx, body);
     const json_t *list = form_value(&form, "keys");
     *n = json_array_size(list);
-    if (*n == 0 || *n > IMPORT_LINES_MAX)
+    if (form.object && (*n == 0 || *n > IMPORT_LINES_MAX))
         form_problem(&form, "keys", "must be a list of 1 to %d keys", IMPORT_LINES_MAX);
     *lines = arena_array(cx->arena, *n, sizeof **lines);
     for (size_t i = 0; i < *n && *n <= IMPORT_LINES_MAX; i++) {

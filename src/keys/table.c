@@ -9,13 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/mem.h"
-
-#define uthash_malloc(bytes)  mem_new(bytes)
-#define uthash_free(p, bytes) free(p)
-#include <uthash.h>
-
 #include "base/banned.h"
+#include "base/hash.h"
 
 enum { ID_TEXT_BYTES = 40 };
 

@@ -10,9 +10,7 @@
 static void addresses_are_told_from_other_texts(void **state)
 {
     static const char *const good[] = {"a@b", "kim@example.org", "first.last+tag@sub.example.co",
-                                       "o'brien@example.ie",
-                                       "jos\xc3\xa9@b\xc3\xbc"
-                                       "cher.example"};
+                                       "o'brien@example.ie", "jos\xc3\xa9@zo\xc3\xab.example"};
     static const char *const bad[] = {"",        "@",         "a@",      "@b",      "a b@c.d",
                                       "a@b c",   "a@@b",      "a@b..c",  "a@.b",    "a@b.",
                                       "a@-b.c",  "\"a\"@b.c", "a@b_c.d", "a\n@b.c", "<a@b.c>",
@@ -32,8 +30,7 @@ static void spellings_of_one_address_fold_alike(void **state)
     DROP(arena) struct arena *arena = arena_new();
     static const char *const same[][2] = {
         {"Kim@Example.ORG", "kim@example.org"},
-        {"STRASSE@x.y", "stra\xc3\x9f"
-                        "e@x.y"},
+        {"STRASSE@x.y", "stra\xc3\x9f\x65@x.y"},
         {"JOS\xc3\x89@x.y", "jose\xcc\x81@x.y"},                 /* composed and decomposed */
         {"\xef\xbd\x8b\xef\xbd\x89\xef\xbd\x8d@x.y", "kim@x.y"}, /* full-width letters */
     };
