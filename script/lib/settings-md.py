@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""settings-md.py [--check]: write docs/settings.md from contracts/config.def.
+
+With --check nothing is written; the exit code is 1 if the page is not what the table says.
+"""
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TABLE = ROOT / "contracts/config.def"
+PAGE = ROOT / "docs/settings.md"
+
+STRING = r'"((?:[^"\\]|\\.)*)"'
+SETTING = re.compile(
+    r"SETTING\((\w+), (\w+), " + ", ".join([STRING] * 5) + r"\)"
+)
+HEADING = re.compile(r"/\* ---- (.+) ---- \*/")
+
+HEAD = """# Settings
+
+<!-- Written by script/lib/settings-md.py from contracts/config.def; do not edit. -->
+
+A setting is taken from its flag, else from the environment, else from the file `sallyport.conf` in
+the folder the server is started in, else it has its default:
+
+```
+flag          sallyport serve --session-lifetime 8h
+environment   SALLYPORT_SESSION_LIFETIME=8h sallyport serve
+file          session_lifetime = 8h
+```
+
+- `--config FILE`, or `SALLYPORT_CONFIG`, names another file, which must then exist.
+- In the file, each line is `name = value`; a line that starts with `#` or `;` is a comment.
+  Everything after the `=` is the value, without the spaces around it: there are no quotes, no
+  comments behind a value, and no sections.
+- Times are a number and `ms`, `s`, `m`, `h` or `d`; sizes a number and `B`, `KiB`, `MiB` or `GiB`.
+- A setting that is given twice in one place, a name that is not a setting, and a variable
+  `SALLYPORT_…` that is none are errors. All errors are told at once, each with its place and what
+  would be valid, and nothing starts (exit code 2).
+- Passwords are wiped from the command line and the environment of the process once they are read,
+  and from its memory once they have been used. The shell's history and the file stay as they are:
+  prefer the environment, or a file that only the server's user may read.
+- Settings are read at the start; a change takes a restart.
+
+`sallyport config` shows every setting with the value in force and where it is from.
+"""
+
+
+def read_table():
+    """[(heading, [row])], in the order of the table."""
+    groups = []
+    for number, line in enumerate(TABLE.read_text(encoding="utf-8").splitlines(), 1):
+        heading, setting = HEADING.fullmatch(line), SETTING.fullmatch(line)
+        if heading:
+            groups.append((heading[1], []))
+        elif setting:
+            groups[-1][1].append(setting.groups())
+        elif line.startswith("SETTING"):
+            sys.exit(f"{TABLE}:{number}: cannot read this line")
+    return groups
+
+
+def valid(kind, unit, least, most):
+    if kind in ("CHOICE", "BOOL"):
+        return ", ".join(f"`{word}`" for word in re.split(r"\||\ or\ ", unit))
+    if kind in ("TEXT", "SECRET"):
+        return f"{unit}, {least} to {most} bytes"
+    if kind == "LIST":
+        return f"{unit} with commas or spaces between, {most} at most"
+    what = {"DURATION": "", "BYTES": ""}.get(kind, f" ({unit})")
+    return f"{least} to {most}{what}"
+
+
+def cell(text):
+    return text.replace("|", "\\|").replace("<", "&lt;")
+
+
+def page():
+    lines = [HEAD]
+    for heading, rows in read_table():
+        lines += [f"## {heading}", "", "| setting | default | valid | meaning |", "|---|---|---|---|"]
+        for name, kind, default, unit, least, most, meaning in rows:
+            shown = f"`{default}`" if default else "not set"
+            lines.append(
+                f"| `{name}` | {shown} | {cell(valid(kind, unit, least, most))} | {cell(meaning)} |"
+            )
+        lines.append("")
+    return "\n".join(lines)
+
+
+def main(args):
+    if args not in ([], ["--check"]):
+        sys.exit(__doc__)
+    text = page()
+    if not args:
+        PAGE.write_text(text, encoding="utf-8")
+    elif not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
+        sys.exit(f"{PAGE} is not what {TABLE} says; run script/lib/settings-md.py")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,219 @@
+import createFetchClient, { type Client } from "openapi-fetch";
+
+import { errorOf } from "./error.js";
+import type { components, operations, paths } from "./schema.generated.js";
+
+type Schemas = components["schemas"];
+type Query<Name extends keyof operations> = NonNullable<operations[Name]["parameters"]["query"]>;
+
+export type ApiKey = Schemas["ApiKey"];
+export type IssuedApiKey = Schemas["IssuedApiKey"];
+export type ApiKeyDraft = Schemas["ApiKeyDraft"];
+export type ApiKeyPatch = Schemas["ApiKeyPatch"];
+export type ApiKeyImport = Schemas["ApiKeyImport"];
+export type Patient = Schemas["Patient"];
+export type PatientInput = Schemas["PatientInput"];
+export type CohortUploaded = Schemas["CohortUploaded"];
+export type Employer = Schemas["Employer"];
+export type User = Schemas["User"];
+export type Session = Schemas["Session"];
+export type Problem = Schemas["Problem"];
+
+export interface ClientOptions {
+  /** Where the server is, e.g. https://api.example.org. */
+  baseUrl: string;
+  /** For cohort calls. Keep it on a server, never in a browser. */
+  apiKey?: string | undefined;
+  /** The value of the cookie sallyport_session, if there is a session already; login() sets it. */
+  sessionCookie?: string | undefined;
+  /** Sent with each call. */
+  apiVersion?: "2026-02-01" | "v1" | undefined;
+  /** Lets an ADMIN act for another employer. */
+  employerId?: string | undefined;
+  /** Instead of the global fetch. */
+  fetch?: ((request: Request) => Promise<Response>) | undefined;
+}
+
+const COOKIE = "sallyport_session";
+
+/** The value that a Set-Cookie field gives the session; "" if it clears it. */
+function sessionOf(headers: Headers): string | undefined {
+  const fields = headers.getSetCookie?.() ?? [headers.get("set-cookie") ?? ""];
+  for (const field of fields) {
+    const match = /^sallyport_session=([^;]*)/.exec(field);
+    if (match) return match[1];
+  }
+  return undefined;
+}
+
+/** What a call gave, once errors have been thrown. */
+async function data<T>(call: Promise<{ data?: T }>): Promise<NonNullable<T>> {
+  return (await call).data as NonNullable<T>;
+}
+
+/**
+ * A client: one method for each operation. Refusals are thrown as SallyportError.
+ */
+export class Sallyport {
+  /** Every route by its path, typed: client.http.GET("/api/employer/cohort", { … }). */
+  readonly http: Client<paths>;
+  #session: string | undefined;
+
+  constructor(options: ClientOptions) {
+    this.#session = options.sessionCookie;
+    this.http = createFetchClient<paths>({
+      baseUrl: options.baseUrl.replace(/\/+$/, ""),
+      ...(options.fetch ? { fetch: options.fetch } : {}),
+    });
+    this.http.use({
+      onRequest: ({ request }) => {
+        const set = (name: string, value: string | undefined): void => {
+          if (value !== undefined && !request.headers.has(name)) request.headers.set(name, value);
+        };
+        set("x-api-version", options.apiVersion ?? "2026-02-01");
+        set("x-api-key", options.apiKey);
+        set("x-employer-id", options.employerId);
+        set("cookie", this.#session && `${COOKIE}=${this.#session}`);
+      },
+      onResponse: async ({ response }) => {
+        if (!response.ok) throw await errorOf(response);
+        const session = sessionOf(response.headers);
+        if (session !== undefined) this.#session = session === "" ? undefined : session;
+      },
+    });
+  }
+
+  /** The session's cookie value, for another process; undefined when signed out. */
+  get sessionCookie(): string | undefined {
+    return this.#session;
+  }
+
+  // ---- sessions ----
+
+  /** Sign in; the session is kept and sent with each later call. */
+  login(email: string, password: string): Promise<Session> {
+    return data(this.http.POST("/api/auth/login", { body: { email, password } }));
+  }
+
+  me(): Promise<Schemas["Me"]> {
+    return data(this.http.GET("/api/auth/me"));
+  }
+
+  async logout(): Promise<void> {
+    await this.http.POST("/api/auth/logout");
+  }
+
+  // ---- API keys ----
+
+  listApiKeys(query: Query<"listApiKeys"> = {}): Promise<Schemas["ApiKeyList"]> {
+    return data(this.http.GET("/api/employer/api-keys", { params: { query } }));
+  }
+
+  /** All keys, newest first, page by page. */
+  async *apiKeys(query: Query<"listApiKeys"> = {}): AsyncGenerator<ApiKey> {
+    yield* all(query, (page) => this.listApiKeys(page), (list) => list.keys);
+  }
+
+  /** `rawKey` of the answer is the secret; it is not shown again. */
+  createApiKey(draft: ApiKeyDraft): Promise<IssuedApiKey> {
+    return data(this.http.POST("/api/employer/api-keys", { body: draft }));
+  }
+
+  importApiKeys(keys: ApiKeyImport["keys"]): Promise<Schemas["ApiKeyImported"]> {
+    return data(this.http.POST("/api/employer/api-keys/import", { body: { keys } }));
+  }
+
+  getApiKey(keyId: string): Promise<ApiKey> {
+    return data(this.http.GET("/api/employer/api-keys/{keyId}", { params: { path: { keyId } } }));
+  }
+
+  updateApiKey(keyId: string, patch: ApiKeyPatch): Promise<ApiKey> {
+    const params = { path: { keyId } };
+    return data(this.http.PATCH("/api/employer/api-keys/{keyId}", { params, body: patch }));
+  }
+
+  /** A new secret for the same key; the old one works for overlapSeconds more (default a day). */
+  rotateApiKey(keyId: string, overlapSeconds?: number): Promise<IssuedApiKey> {
+    const params = { path: { keyId } };
+    const body = overlapSeconds === undefined ? {} : { body: { overlapSeconds } };
+    return data(this.http.POST("/api/employer/api-keys/{keyId}/rotate", { params, ...body }));
+  }
+
+  async revokeApiKey(keyId: string): Promise<void> {
+    await this.http.DELETE("/api/employer/api-keys/{keyId}", { params: { path: { keyId } } });
+  }
+
+  // ---- cohorts ----
+
+  uploadCohort(patients: PatientInput[], query: Query<"uploadCohort"> = {}): Promise<CohortUploaded> {
+    return data(this.http.POST("/api/employer/upload-cohort", { params: { query }, body: { patients } }));
+  }
+
+  listCohort(query: Query<"listCohort"> = {}): Promise<Schemas["PatientList"]> {
+    return data(this.http.GET("/api/employer/cohort", { params: { query } }));
+  }
+
+  /** The whole roster, page by page. */
+  async *patients(query: Query<"listCohort"> = {}): AsyncGenerator<Patient> {
+    yield* all(query, (page) => this.listCohort(page), (list) => list.patients);
+  }
+
+  // ---- administration ----
+
+  listEmployers(query: Query<"listEmployers"> = {}): Promise<Schemas["EmployerList"]> {
+    return data(this.http.GET("/api/admin/employers", { params: { query } }));
+  }
+
+  createEmployer(draft: Schemas["EmployerDraft"]): Promise<Employer> {
+    return data(this.http.POST("/api/admin/employers", { body: draft }));
+  }
+
+  updateEmployer(employerId: string, patch: Schemas["EmployerPatch"]): Promise<Employer> {
+    const params = { path: { employerId } };
+    return data(this.http.PATCH("/api/admin/employers/{employerId}", { params, body: patch }));
+  }
+
+  listUsers(query: Query<"listUsers"> = {}): Promise<Schemas["UserList"]> {
+    return data(this.http.GET("/api/admin/users", { params: { query } }));
+  }
+
+  createUser(draft: Schemas["UserDraft"]): Promise<User> {
+    return data(this.http.POST("/api/admin/users", { body: draft }));
+  }
+
+  updateUser(userId: string, patch: Schemas["UserPatch"]): Promise<User> {
+    return data(this.http.PATCH("/api/admin/users/{userId}", { params: { path: { userId } }, body: patch }));
+  }
+
+  // ---- the server ----
+
+  health(): Promise<Schemas["Health"]> {
+    return data(this.http.GET("/healthz"));
+  }
+
+  readiness(): Promise<Schemas["Readiness"]> {
+    return data(this.http.GET("/readyz"));
+  }
+
+  version(): Promise<Schemas["Versions"]> {
+    return data(this.http.GET("/api/version"));
+  }
+}
+
+async function* all<List extends { nextCursor: string | null }, Item>(
+  query: { limit?: number; cursor?: string },
+  read: (query: { limit?: number; cursor?: string }) => Promise<List>,
+  items: (list: List) => Item[],
+): AsyncGenerator<Item> {
+  let page = query;
+  for (;;) {
+    const list = await read(page);
+    yield* items(list);
+    if (list.nextCursor === null) return;
+    page = { ...page, cursor: list.nextCursor };
+  }
+}
+
+export function createClient(options: ClientOptions): Sallyport {
+  return new Sallyport(options);
+}

@@ -1,0 +1,300 @@
+// Made by contracts/generate.py from errors.def and scopes.def. Do not edit.
+
+/** Every error the API can answer, with its status and what the table says about it. */
+export const errors = {
+  MALFORMED_REQUEST: {
+    status: 400,
+    message: "The request is not well-formed HTTP.",
+    cause: "A line, field, length or encoding breaks RFC 9112, or can be read in two ways.",
+    fix: "Send the request with a standard HTTP/1.1 client; the detail names the part at fault.",
+  },
+  REQUEST_TIMEOUT: {
+    status: 408,
+    message: "The request took too long to arrive.",
+    cause: "Its head or body was not complete within the time allowed.",
+    fix: "Send the whole request without pauses, or in smaller parts.",
+  },
+  URI_TOO_LONG: {
+    status: 414,
+    message: "The request line is too long.",
+    cause: "The request target is longer than the server reads.",
+    fix: "Shorten the query; send large values in the body.",
+  },
+  HEADERS_TOO_LARGE: {
+    status: 431,
+    message: "The header fields are too large.",
+    cause: "One field, their number or their sum passes a limit.",
+    fix: "Send fewer and shorter header fields; cookies of other applications are a common cause.",
+  },
+  NOT_IMPLEMENTED: {
+    status: 501,
+    message: "The request uses a part of HTTP that is not offered.",
+    cause: "The method or the transfer coding is not one the server knows.",
+    fix: "Use GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS, and no transfer coding but chunked.",
+  },
+  HTTP_VERSION_NOT_SUPPORTED: {
+    status: 505,
+    message: "This HTTP version is not supported.",
+    cause: "The request line names a version other than HTTP/1.0 or HTTP/1.1.",
+    fix: "Use HTTP/1.1.",
+  },
+  EXPECTATION_FAILED: {
+    status: 417,
+    message: "The expectation cannot be met.",
+    cause: "Expect holds something other than 100-continue.",
+    fix: "Remove the Expect field, or send 100-continue.",
+  },
+  NOT_FOUND: {
+    status: 404,
+    message: "There is nothing at this address.",
+    cause: "The path is not one of the API's, or is misspelt.",
+    fix: "Compare the path with GET /api/openapi; paths are case-sensitive and have no slash at the end.",
+  },
+  METHOD_NOT_ALLOWED: {
+    status: 405,
+    message: "This method is not offered here.",
+    cause: "The path exists, but not for this method.",
+    fix: "Use one of the methods in the Allow field.",
+  },
+  BODY_TOO_LARGE: {
+    status: 413,
+    message: "The body is too large.",
+    cause: "The body is longer than this route accepts.",
+    fix: "Split the request into smaller ones; the detail names the limit.",
+  },
+  UNSUPPORTED_MEDIA_TYPE: {
+    status: 415,
+    message: "The body's media type is not accepted here.",
+    cause: "Content-Type is missing or is not application/json, or Content-Encoding is set.",
+    fix: "Send the body as plain JSON with the line 'Content-Type: application/json'.",
+  },
+  MALFORMED_JSON: {
+    status: 400,
+    message: "The body is not valid JSON.",
+    cause: "The text breaks RFC 8259, repeats a member, nests too deeply or is not UTF-8.",
+    fix: "Repair the JSON at the position given in the detail.",
+  },
+  INVALID_REQUEST: {
+    status: 400,
+    message: "The request has members that are not valid.",
+    cause: "A member or parameter is missing, unknown, or holds a value that is not allowed.",
+    fix: "Repair each member listed in errors; each line says what is valid.",
+  },
+  INVALID_CURSOR: {
+    status: 400,
+    message: "The cursor is not valid.",
+    cause: "The cursor was cut short, changed, or belongs to another list.",
+    fix: "Start again without cursor, and pass nextCursor on exactly as it was received.",
+  },
+  UNSUPPORTED_API_VERSION: {
+    status: 400,
+    message: "The API version is missing or not supported.",
+    cause: "x-api-version is absent on a call with an API key, or names a version that does not exist.",
+    fix: "Send 'x-api-version: 2026-02-01'; GET /api/version lists the supported versions.",
+  },
+  MISSING_CREDENTIALS: {
+    status: 401,
+    message: "The request carries no credential.",
+    cause: "Neither an API key in x-api-key nor a session was sent.",
+    fix: "Send the API key in the header field x-api-key, or sign in.",
+  },
+  SESSION_REQUIRED: {
+    status: 401,
+    message: "This route takes a signed-in session.",
+    cause: "The call carries an API key, or nothing, where only a person's session is accepted.",
+    fix: "Sign in with POST /api/auth/login as an employer admin; API keys cannot manage API keys.",
+  },
+  SESSION_INVALID: {
+    status: 401,
+    message: "The session is not valid.",
+    cause: "It has expired, was ended, or never existed.",
+    fix: "Sign in again with POST /api/auth/login.",
+  },
+  LOGIN_FAILED: {
+    status: 401,
+    message: "Email or password is wrong.",
+    cause: "No active account has this email and password.",
+    fix: "Check both; an admin can make the account active again or set a new password.",
+  },
+  LOGIN_THROTTLED: {
+    status: 429,
+    message: "Too many sign-in attempts.",
+    cause: "This account or this address has failed to sign in too often.",
+    fix: "Wait for the time in Retry-After, then try again.",
+  },
+  INVALID_API_KEY: {
+    status: 401,
+    message: "The API key is not valid.",
+    cause: "The key is misspelt, cut short, of another environment, sent in the wrong place, or unknown.",
+    fix: "Follow the hint; copy the key again from the secret store, or create a new one.",
+  },
+  API_KEY_REVOKED: {
+    status: 401,
+    message: "The API key has been revoked.",
+    cause: "An admin revoked it, its creator was deactivated, or it was rotated and the overlap has ended.",
+    fix: "Use the new key, or ask an admin to create one.",
+  },
+  API_KEY_INACTIVE: {
+    status: 401,
+    message: "The API key is switched off.",
+    cause: "An admin set its status to inactive.",
+    fix: "Ask an admin to set its status to active.",
+  },
+  API_KEY_NOT_YET_VALID: {
+    status: 401,
+    message: "The API key is not valid yet.",
+    cause: "Its notBefore has not come.",
+    fix: "Wait until then, or ask an admin for a key that is valid now.",
+  },
+  API_KEY_EXPIRED: {
+    status: 401,
+    message: "The API key has expired.",
+    cause: "Its expiresAt has passed.",
+    fix: "Ask an admin to create a new key or to set a later expiresAt.",
+  },
+  EMPLOYER_INACTIVE: {
+    status: 403,
+    message: "The employer is not active.",
+    cause: "The employer that owns this credential has been deactivated.",
+    fix: "Ask the operator of this service to make the employer active again.",
+  },
+  EMPLOYER_NOT_APPROVED: {
+    status: 403,
+    message: "The employer is not approved for API access.",
+    cause: "The operator has not approved the employer yet.",
+    fix: "Ask the operator of this service to approve the employer.",
+  },
+  API_KEY_IP_NOT_ALLOWED: {
+    status: 403,
+    message: "The caller's address is not allowed for this API key.",
+    cause: "The address seen is outside the key's allowedIpCidrs, or could not be known.",
+    fix: "Call from an allowed address, or ask an admin to add the address named in the hint.",
+  },
+  GEO_NOT_ALLOWED: {
+    status: 403,
+    message: "Calls from this country are not allowed.",
+    cause: "The caller's country is outside the places the key may be used from.",
+    fix: "Call from an allowed country, or ask an admin to change the rule.",
+  },
+  INSUFFICIENT_SCOPE: {
+    status: 403,
+    message: "The API key lacks a scope.",
+    cause: "The route needs a scope that the key does not hold.",
+    fix: "Ask an admin for a key with the scopes in requiredScopes.",
+  },
+  INSUFFICIENT_ROLE: {
+    status: 403,
+    message: "The signed-in user may not do this.",
+    cause: "The route needs a role that the user does not have.",
+    fix: "Ask an employer admin to do it, or to change the role.",
+  },
+  ORIGIN_NOT_ALLOWED: {
+    status: 403,
+    message: "The request comes from another site.",
+    cause: "The Origin field is neither public_url nor the address of this server.",
+    fix: "Call from the server's own pages, or set public_url to the address people use.",
+  },
+  RATE_LIMITED: {
+    status: 429,
+    message: "Too many requests.",
+    cause: "The API key, or the address for keys that do not exist, has used up its limit.",
+    fix: "Wait for the time in Retry-After; send fewer and larger calls.",
+  },
+  API_KEY_NOT_FOUND: {
+    status: 404,
+    message: "There is no such API key.",
+    cause: "The id is wrong, or the key belongs to another employer.",
+    fix: "List the keys with GET /api/employer/api-keys and use an id from there.",
+  },
+  EMPLOYER_NOT_FOUND: {
+    status: 404,
+    message: "There is no such employer.",
+    cause: "The employer id is wrong.",
+    fix: "List the employers with 'sallyport employers list'.",
+  },
+  USER_NOT_FOUND: {
+    status: 404,
+    message: "There is no such user.",
+    cause: "The user id is wrong.",
+    fix: "List the users with 'sallyport users list'.",
+  },
+  API_KEY_LIMIT: {
+    status: 409,
+    message: "Too many live API keys.",
+    cause: "The employer has as many live keys as it may.",
+    fix: "Revoke a key that is no longer used, or raise api_key_limit.",
+  },
+  API_KEY_NOT_LIVE: {
+    status: 409,
+    message: "The API key has been revoked.",
+    cause: "A revoked key can be neither changed nor rotated.",
+    fix: "Create a new key.",
+  },
+  EMAIL_TAKEN: {
+    status: 409,
+    message: "This email address cannot be used.",
+    cause: "An account with this address exists on this server.",
+    fix: "Use another address.",
+  },
+  LAST_ADMIN: {
+    status: 409,
+    message: "The last active ADMIN cannot be removed.",
+    cause: "Without one nobody could manage this server.",
+    fix: "Create another ADMIN first.",
+  },
+  COHORT_INVALID: {
+    status: 422,
+    message: "The cohort has rows that are not valid; nothing was written.",
+    cause: "At least one row breaks a rule, and uploads are all or nothing by default.",
+    fix: "Repair the rows listed in errors, or upload with ?partial=true to write the good ones.",
+  },
+  FOREIGN_EMAIL_LIMIT: {
+    status: 429,
+    message: "Too many refused email addresses today.",
+    cause: "Uploads of this employer named more addresses that cannot be used than a day allows.",
+    fix: "Check the source of the list; try again tomorrow.",
+  },
+  INTERNAL_ERROR: {
+    status: 500,
+    message: "Something went wrong on the server.",
+    cause: "A fault of the server; it has been logged under the request id.",
+    fix: "Try again; if it happens again, send the requestId to the operator.",
+  },
+  STORE_DOWN: {
+    status: 503,
+    message: "Storage is unavailable.",
+    cause: "The store did not answer, its disk is full, or it cannot be written.",
+    fix: "Retry after the time in Retry-After.",
+  },
+  OVERLOADED: {
+    status: 503,
+    message: "The server is busy.",
+    cause: "More requests are waiting than the server takes on.",
+    fix: "Retry after the time in Retry-After.",
+  },
+  SHUTTING_DOWN: {
+    status: 503,
+    message: "The server is stopping.",
+    cause: "It finishes what is running and takes no new requests.",
+    fix: "Retry after the time in Retry-After, on a new connection.",
+  },
+} as const;
+
+export type ErrorCode = keyof typeof errors;
+
+/** What a key may be allowed to do. */
+export const scopes = {
+  "cohort:read": "Read the cohort and patient roster",
+  "cohort:write": "Upload and update the cohort",
+  "export:read": "Read export metadata and download exports",
+  "export:create": "Start export jobs",
+  "simulate:run": "Run simulations",
+  "authorization:read": "Read authorization workflows",
+  "authorization:write": "Review or update authorizations",
+  "webhook:manage": "Manage webhook subscriptions",
+  "sso:manage": "Manage SSO and SCIM configuration",
+  "fhir:read": "Read and search FHIR resources",
+  "fhir:write": "Create and update FHIR resources",
+} as const;
+
+export type Scope = keyof typeof scopes;

@@ -1,0 +1,4 @@
+export * from "./client.js";
+export { SallyportError, type MemberError } from "./error.js";
+export { errors, scopes, type ErrorCode, type Scope } from "./errors.generated.js";
+export type { components, operations, paths } from "./schema.generated.js";
