@@ -1,0 +1,402 @@
+/* The commands: their flags, and the request that each one is. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "app/cli.h"
+#include "app/units.h"
+#include "base/banned.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "base/time.h"
+
+enum { PROBLEMS_MAX_BYTES = 64 * 1024, ID_MAX_BYTES = 64 };
+
+/* ---- reading flags ---- */
+
+str cli_value(const struct cli_args *args, const char *flag)
+{
+    for (size_t i = 0; i < args->n_given; i++)
+        if (str_eq(str_of(args->given[i].flag->name), str_of(flag)))
+            return args->given[i].value;
+    return STR_NONE;
+}
+
+bool cli_has(const struct cli_args *args, const char *flag)
+{
+    return !str_is_none(cli_value(args, flag));
+}
+
+void cli_problem(struct cli_form *form, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    buf_printf(&form->problems, "%s\n", text);
+}
+
+static str value(const struct cli_form *form, const char *flag)
+{
+    return cli_value(form->args, flag);
+}
+
+/* RFC 3986 section 2.3: all but the unreserved characters. */
+static str percent(struct arena *arena, str text)
+{
+    char *out = arena_alloc(arena, 3 * text.n + 1);
+    size_t n = 0;
+
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+        if (text_is_plain((str){&c, 1}, 1) || c == '~')
+            out[n++] = c;
+        else
+            n += (size_t)snprintf(out + n, 4, "%%%02X", (unsigned char)c);
+    }
+    return (str){out, n};
+}
+
+/* It goes into a header field, where a line end would be more than an id. */
+static str employer(struct cli_form *form)
+{
+    str id = value(form, "employer");
+
+    if (!str_is_none(id) && !text_is_plain(id, ID_MAX_BYTES))
+        cli_problem(form, "--employer must be an id, as shown by sallyport employers list");
+    return id;
+}
+
+/* An instant, or a time from now. Absent: 0. */
+static int64_t instant(struct cli_form *form, const char *flag)
+{
+    str text = value(form, flag);
+    int64_t at_ms = 0;
+
+    if (str_is_none(text) || time_parse(text, &at_ms))
+        return at_ms;
+    if (duration_parse(text, &at_ms))
+        return form->inputs->now_ms + at_ms;
+    cli_problem(form,
+                "--%s must be an instant like 2030-01-31T00:00:00Z, or a time from now like 90d",
+                flag);
+    return 0;
+}
+
+static void put_texts(struct cli_form *form, struct json_out *j, str member, const char *flag)
+{
+    const struct cli_args *args = form->args;
+
+    json_open_array(j, member);
+    for (size_t i = 0; i < args->n_given; i++) {
+        str rest = args->given[i].value;
+        if (!str_eq(str_of(args->given[i].flag->name), str_of(flag)))
+            continue;
+        while (!str_is_none(rest))
+            json_put_text(j, STR_NONE, str_trim(str_cut(&rest, S(","))));
+    }
+    json_close_array(j);
+}
+
+/* "120/60s" or "none". */
+static void put_rate(struct cli_form *form, struct json_out *j)
+{
+    str rest = value(form, "rate");
+    int64_t window_ms;
+    uint64_t requests;
+
+    if (str_is_none(rest))
+        return;
+    if (str_eq(rest, S("none"))) {
+        json_put_null(j, S("rateLimit"));
+        return;
+    }
+    bool has_number = str_parse_u64(str_cut(&rest, S("/")), INT32_MAX, &requests);
+    if (!has_number || !duration_parse(rest, &window_ms) || window_ms % SECOND_MS != 0) {
+        cli_problem(form, "--rate must be requests and a time in whole seconds, like 120/60s or "
+                          "5000/1d, or none");
+        return;
+    }
+    json_open_object(j, S("rateLimit"));
+    json_put_int(j, S("requests"), (int64_t)requests);
+    json_put_int(j, S("windowSeconds"), window_ms / SECOND_MS);
+    json_close_object(j);
+}
+
+/* A path with the command's argument in it. */
+static str path_of(struct cli_form *form, const char *before, const char *after)
+{
+    str id = percent(form->arena, form->args->argument);
+
+    if (id.n == 0)
+        cli_problem(form, "the id is empty");
+    return arena_printf(form->arena, "%s%.*s%s", before, STR_ARG(id), after);
+}
+
+static struct json_out open_body(struct cli_request *out)
+{
+    struct json_out j = {&out->body};
+
+    json_open_object(&j, STR_NONE);
+    return j;
+}
+
+/* ---- employers ---- */
+
+static const struct cli_flag employer_create_flags[] = {
+    {"name", "NAME", "what the employer is called", .is_required = true},
+    {"unapproved", NULL, "its keys are refused until it is approved"},
+    {0},
+};
+
+static void build_employer(struct cli_form *form, struct cli_request *out)
+{
+    struct json_out j = open_body(out);
+
+    out->method = HTTP_POST;
+    out->target = S("/api/admin/employers");
+    json_put_text(&j, S("name"), value(form, "name"));
+    if (cli_has(form->args, "unapproved"))
+        json_put_bool(&j, S("isApproved"), false);
+    json_close_object(&j);
+}
+
+static void build_employers(struct cli_form *form, struct cli_request *out)
+{
+    (void)form;
+    out->target = S("/api/admin/employers");
+    out->list = "employers";
+}
+
+/* ---- users ---- */
+
+static const struct cli_flag user_create_flags[] = {
+    {"email", "EMAIL", "the address they sign in with", .is_required = true},
+    {"role", "ROLE", "ADMIN (whole server), EMPLOYER_ADMIN or MEMBER", .is_required = true},
+    {"employer", "ID", "the employer they belong to; not needed while there is only one"},
+    {"password-stdin", NULL, "read the password from standard input, instead of making one up"},
+    {0},
+};
+
+static const struct cli_flag user_list_flags[] = {
+    {"employer", "ID", "only the users of this employer"},
+    {0},
+};
+
+/* employer-admin is EMPLOYER_ADMIN */
+static str role(struct cli_form *form)
+{
+    str text = arena_dup(form->arena, value(form, "role"));
+
+    for (char *p = (char *)text.p; *p; p++)
+        *p = *p == '-' ? '_' : *p >= 'a' && *p <= 'z' ? (char)(*p - 'a' + 'A') : *p;
+    return text;
+}
+
+static void build_user(struct cli_form *form, struct cli_request *out)
+{
+    struct json_out j = open_body(out);
+
+    out->method = HTTP_POST;
+    out->target = S("/api/admin/users");
+    json_put_text(&j, S("email"), value(form, "email"));
+    json_put_text(&j, S("role"), role(form));
+    if (cli_has(form->args, "employer"))
+        json_put_text(&j, S("employerId"), employer(form));
+    json_put_secret(&j, S("password"), form->inputs->password);
+    json_close_object(&j);
+}
+
+static void build_users(struct cli_form *form, struct cli_request *out)
+{
+    str id = employer(form);
+
+    out->target = str_is_none(id) ? S("/api/admin/users")
+                                  : arena_printf(form->arena, "/api/admin/users?employerId=%.*s",
+                                                 STR_ARG(percent(form->arena, id)));
+    out->list = "users";
+}
+
+static void build_deactivate(struct cli_form *form, struct cli_request *out)
+{
+    out->method = HTTP_PATCH;
+    out->target = path_of(form, "/api/admin/users/", "");
+    buf_put(&out->body, S("{\"status\":\"inactive\"}"));
+}
+
+/* ---- keys ---- */
+
+#define EMPLOYER_OF_KEYS                                                                           \
+    {                                                                                              \
+        "employer", "ID", "whose keys; not needed while there is only one employer"                \
+    }
+
+static const struct cli_flag key_create_flags[] = {
+    {"name", "NAME", "what the key is for", .is_required = true},
+    {"scope", "SCOPE", "what it may do, like cohort:read", .is_required = true, .repeats = true},
+    {"cidr", "CIDR", "an address or block it may be used from; none: everywhere", .repeats = true},
+    {"not-before", "T", "when it starts to work: 2030-01-31T00:00:00Z, or 12h from now"},
+    {"expires", "T", "when it stops: 2030-01-31T00:00:00Z, or 90d from now; none: never"},
+    {"rate", "N/TIME", "its limit, like 120/60s (the default), or none"},
+    EMPLOYER_OF_KEYS,
+    {0},
+};
+
+static const struct cli_flag key_flags[] = {EMPLOYER_OF_KEYS, {0}};
+
+static const struct cli_flag key_rotate_flags[] = {
+    {"overlap", "SECONDS", "how long the old text still works, 3600 or 1h; without: 24 hours"},
+    EMPLOYER_OF_KEYS,
+    {0},
+};
+
+static void build_key(struct cli_form *form, struct cli_request *out)
+{
+    int64_t not_before_ms = instant(form, "not-before");
+    int64_t expires_at_ms = instant(form, "expires");
+    struct json_out j = open_body(out);
+
+    out->method = HTTP_POST;
+    out->target = S("/api/employer/api-keys");
+    out->employer = employer(form);
+    json_put_text(&j, S("name"), value(form, "name"));
+    put_texts(form, &j, S("scopes"), "scope");
+    if (cli_has(form->args, "cidr"))
+        put_texts(form, &j, S("allowedIpCidrs"), "cidr");
+    if (not_before_ms)
+        json_put_time(&j, S("notBefore"), not_before_ms);
+    if (expires_at_ms)
+        json_put_time(&j, S("expiresAt"), expires_at_ms);
+    put_rate(form, &j);
+    json_close_object(&j);
+}
+
+static void build_keys(struct cli_form *form, struct cli_request *out)
+{
+    out->target = S("/api/employer/api-keys");
+    out->employer = employer(form);
+    out->list = "keys";
+}
+
+static void build_revoke(struct cli_form *form, struct cli_request *out)
+{
+    out->method = HTTP_DELETE;
+    out->target = path_of(form, "/api/employer/api-keys/", "");
+    out->employer = employer(form);
+}
+
+static void build_rotate(struct cli_form *form, struct cli_request *out)
+{
+    str overlap = value(form, "overlap");
+    uint64_t seconds = 0;
+    int64_t ms = 0;
+
+    out->method = HTTP_POST;
+    out->target = path_of(form, "/api/employer/api-keys/", "/rotate");
+    out->employer = employer(form);
+    if (str_is_none(overlap))
+        return;
+    if (duration_parse(overlap, &ms) && ms % SECOND_MS == 0)
+        seconds = (uint64_t)(ms / SECOND_MS);
+    else if (!str_parse_u64(overlap, INT32_MAX, &seconds))
+        cli_problem(form, "--overlap must be seconds, like 3600, or a time, like 1h");
+    struct json_out j = open_body(out);
+    json_put_int(&j, S("overlapSeconds"), (int64_t)seconds);
+    json_close_object(&j);
+}
+
+static void build_import(struct cli_form *form, struct cli_request *out)
+{
+    out->method = HTTP_POST;
+    out->target = S("/api/employer/api-keys/import");
+    out->employer = employer(form);
+    cli_read_import(form, form->inputs->file, &out->body);
+}
+
+/* ---- the table ---- */
+
+static const struct cli_flag no_flags[] = {{0}};
+
+const struct cli_command cli_commands[] = {
+    {NULL, "serve", NULL, "Start the server.", "sallyport serve --listen 127.0.0.1:8080", CLI_SERVE,
+     no_flags},
+    {"employers", "create", NULL, "Add an employer.",
+     "sallyport employers create --name 'Acme Health'", CLI_REQUEST, employer_create_flags,
+     build_employer, cli_show_new_employer},
+    {"employers", "list", NULL, "Show the employers.", "sallyport employers list", CLI_REQUEST,
+     no_flags, build_employers, cli_show_employers},
+    {"users", "create", NULL, "Add someone who signs in.",
+     "sallyport users create --email ada@example.org --role EMPLOYER_ADMIN", CLI_REQUEST,
+     user_create_flags, build_user, cli_show_new_user},
+    {"users", "list", NULL, "Show who can sign in.", "sallyport users list", CLI_REQUEST,
+     user_list_flags, build_users, cli_show_users},
+    {"users", "deactivate", "ID", "Shut someone out, with the keys they created.",
+     "sallyport users deactivate usr_06b3k9q2x7hv4m1tz8c5nd0r", CLI_REQUEST, no_flags,
+     build_deactivate, cli_show_deactivated},
+    {"keys", "create", NULL, "Make an API key; it is shown once.",
+     "sallyport keys create --name nightly --scope cohort:read --scope cohort:write --expires 90d",
+     CLI_REQUEST, key_create_flags, build_key, cli_show_new_key},
+    {"keys", "list", NULL, "Show the API keys.", "sallyport keys list", CLI_REQUEST, key_flags,
+     build_keys, cli_show_keys},
+    {"keys", "revoke", "ID", "End an API key at once, for good.",
+     "sallyport keys revoke key_06b3k9q2x7hv4m1tz8c5nd0r", CLI_REQUEST, key_flags, build_revoke,
+     cli_show_revoked},
+    {"keys", "rotate", "ID", "Give an API key a new text; the old one works on for a while.",
+     "sallyport keys rotate key_06b3k9q2x7hv4m1tz8c5nd0r --overlap 1h", CLI_REQUEST,
+     key_rotate_flags, build_rotate, cli_show_rotated_key},
+    {"keys", "import", "FILE",
+     "Take over keys of another system: JSON, all or none; - is standard input.",
+     "sallyport keys import keys.json", CLI_REQUEST, key_flags, build_import, cli_show_imported},
+    {NULL, "explain", "CODE", "Say what an error means, and what to do.",
+     "sallyport explain API_KEY_EXPIRED", CLI_EXPLAIN, no_flags},
+    {NULL, "config", NULL, "Show every setting: its value, where it is from, what it means.",
+     "sallyport config", CLI_CONFIG, no_flags},
+    {NULL, "migrate", NULL, "Bring the database up to date, without starting the server.",
+     "sallyport migrate", CLI_MIGRATE, no_flags},
+    {NULL, "version", NULL, "Show which release this is.", "sallyport version", CLI_VERSION,
+     no_flags},
+    {NULL, "help", "COMMAND", "Explain a command, a group of them, or settings.",
+     "sallyport help keys", CLI_HELP, no_flags},
+    {0},
+};
+
+const struct cli_command *cli_find(str group, str verb)
+{
+    for (const struct cli_command *c = cli_commands; c->verb; c++)
+        if (str_eq(str_of(c->group), group) && str_eq(str_of(c->verb), verb))
+            return c;
+    return NULL;
+}
+
+bool cli_is_group(str word)
+{
+    for (const struct cli_command *c = cli_commands; c->verb; c++)
+        if (c->group && str_eq(str_of(c->group), word))
+            return true;
+    return false;
+}
+
+bool cli_build(struct arena *arena, const struct cli_args *args, const struct cli_inputs *inputs,
+               struct cli_request *out, str *problems)
+{
+    struct cli_form form = {.arena = arena, .args = args, .inputs = inputs};
+
+    buf_init(&form.problems, PROBLEMS_MAX_BYTES);
+    *out = (struct cli_request){.method = HTTP_GET};
+    buf_init(&out->body, CLI_BODY_MAX_BYTES);
+    args->command->build(&form, out);
+    bool is_fit = form.problems.n == 0;
+    if (!is_fit) {
+        *problems = arena_dup(arena, buf_str(&form.problems));
+        cli_request_drop(out);
+    }
+    buf_drop(&form.problems);
+    return is_fit;
+}
+
+void cli_request_drop(struct cli_request *request)
+{
+    buf_drop(&request->body);
+}

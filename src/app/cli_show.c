@@ -1,0 +1,368 @@
+/* Answers of the API, told to people. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "app/cli.h"
+#include "app/columns.h"
+#include "base/banned.h"
+#include "base/err.h"
+#include "base/json.h"
+
+/* ---- members ---- */
+
+static str member(const json_t *object, const char *name)
+{
+    return json_text(json_object_get(object, name));
+}
+
+static int64_t number(const json_t *object, const char *name)
+{
+    return json_integer_value(json_object_get(object, name));
+}
+
+/* "2026-03-05T09:30:00.000Z" as "2026-03-05 09:30Z"; null as what it means. */
+static str when(struct cli_show *show, const json_t *object, const char *name, const char *if_null)
+{
+    str at = member(object, name);
+
+    if (at.n < 16)
+        return str_of(if_null);
+    return arena_printf(show->arena, "%.10s %.5sZ", at.p, at.p + 11);
+}
+
+static str joined(struct cli_show *show, const json_t *list)
+{
+    str text = S("");
+    json_t *item;
+    size_t i;
+
+    json_array_foreach(list, i, item)
+    {
+        str one = json_text(item);
+        text = arena_printf(show->arena, "%.*s%s%.*s", STR_ARG(text), i ? ", " : "", STR_ARG(one));
+    }
+    return text;
+}
+
+static str rate(struct cli_show *show, const json_t *key)
+{
+    const json_t *limit = json_object_get(key, "rateLimit");
+
+    if (!json_is_object(limit))
+        return S("none");
+    return arena_printf(show->arena, "%" PRId64 " requests in %" PRId64 " s",
+                        number(limit, "requests"), number(limit, "windowSeconds"));
+}
+
+static struct cell status_cell(const json_t *object)
+{
+    str status = member(object, "status");
+    enum tint tint = str_eq(status, S("active"))      ? TINT_GOOD
+                     : str_eq(status, S("scheduled")) ? TINT_NOTE
+                                                      : TINT_BAD;
+
+    return (struct cell){status, tint};
+}
+
+static struct cell plain(str text)
+{
+    return (struct cell){text, TINT_NONE};
+}
+
+/* ---- layout ---- */
+
+static struct columns table_of(struct cli_show *show, size_t n, const char *const *names)
+{
+    struct cell cells[COLUMNS_MAX];
+    struct columns table;
+
+    columns_init(&table, show->arena, n);
+    table.is_coloured = show->is_coloured;
+    table.width = show->width;
+    for (size_t i = 0; i < n; i++)
+        cells[i] = (struct cell){str_of(names[i]), TINT_DIM};
+    columns_row(&table, cells);
+    return table;
+}
+
+struct fact {
+    const char *name;
+    struct cell value;
+};
+
+/* "  name   value" lines, the names aligned; a name of NULL ends them. */
+static void put_facts(struct cli_show *show, const struct fact *facts)
+{
+    struct columns table;
+
+    columns_init(&table, show->arena, 2);
+    table.is_coloured = show->is_coloured;
+    for (; facts->name; facts++) {
+        str name = arena_printf(show->arena, "  %s", facts->name);
+        columns_row(&table, (const struct cell[]){{name, TINT_DIM}, facts->value});
+    }
+    columns_write(&table, show->out);
+}
+
+static void put_line(struct cli_show *show, str text, enum tint tint)
+{
+    put_tinted(show->out, text, tint, show->is_coloured);
+    buf_put_byte(show->out, '\n');
+}
+
+/* "Created the API key "nightly"." */
+static void put_done(struct cli_show *show, const char *what, str name)
+{
+    put_line(show, arena_printf(show->arena, "%s \"%.*s\".", what, STR_ARG(name)), TINT_BOLD);
+}
+
+static void put_if_empty(struct cli_show *show, const json_t *list, const char *text)
+{
+    if (json_array_size(list) == 0)
+        buf_put(show->out, str_of(text));
+}
+
+/* ---- employers ---- */
+
+static struct cell approved_cell(const json_t *employer)
+{
+    bool is_approved = json_is_true(json_object_get(employer, "isApproved"));
+
+    return is_approved ? (struct cell){S("yes"), TINT_GOOD} : (struct cell){S("no"), TINT_BAD};
+}
+
+void cli_show_employers(struct cli_show *show, const json_t *answer)
+{
+    static const char *const names[] = {"ID", "STATUS", "APPROVED", "CREATED", "NAME"};
+    const json_t *list = json_object_get(answer, "employers");
+    json_t *employer;
+    size_t i;
+
+    put_if_empty(show, list,
+                 "There are no employers yet.\n"
+                 "Add one: sallyport employers create --name NAME\n");
+    if (json_array_size(list) == 0)
+        return;
+    struct columns table = table_of(show, 5, names);
+    json_array_foreach(list, i, employer)
+    {
+        columns_row(&table, (const struct cell[]){plain(member(employer, "id")),
+                                                  status_cell(employer), approved_cell(employer),
+                                                  plain(when(show, employer, "createdAt", "")),
+                                                  plain(member(employer, "name"))});
+    }
+    columns_write(&table, show->out);
+}
+
+void cli_show_new_employer(struct cli_show *show, const json_t *answer)
+{
+    put_done(show, "Added the employer", member(answer, "name"));
+    put_facts(show, (const struct fact[]){{"id", plain(member(answer, "id"))},
+                                          {"status", status_cell(answer)},
+                                          {"approved", approved_cell(answer)},
+                                          {0}});
+}
+
+/* ---- users ---- */
+
+void cli_show_users(struct cli_show *show, const json_t *answer)
+{
+    static const char *const names[] = {"ID", "STATUS", "ROLE", "EMPLOYER", "CREATED", "EMAIL"};
+    const json_t *list = json_object_get(answer, "users");
+    json_t *user;
+    size_t i;
+
+    put_if_empty(show, list,
+                 "There are no users yet.\n"
+                 "Add one: sallyport users create --email EMAIL --role ADMIN\n");
+    if (json_array_size(list) == 0)
+        return;
+    struct columns table = table_of(show, 6, names);
+    json_array_foreach(list, i, user)
+    {
+        columns_row(&table, (const struct cell[]){plain(member(user, "id")), status_cell(user),
+                                                  plain(member(user, "role")),
+                                                  plain(member(user, "employerId")),
+                                                  plain(when(show, user, "createdAt", "")),
+                                                  plain(member(user, "email"))});
+    }
+    columns_write(&table, show->out);
+}
+
+void cli_show_new_user(struct cli_show *show, const json_t *answer)
+{
+    put_done(show, "Added the user", member(answer, "email"));
+    put_facts(show, (const struct fact[]){{"id", plain(member(answer, "id"))},
+                                          {"role", plain(member(answer, "role"))},
+                                          {"employer", plain(member(answer, "employerId"))},
+                                          {0}});
+    if (!show->made_up)
+        return;
+    buf_put(show->out, S("\nThe password is shown only now; pass it on, it is not kept:\n\n  "));
+    put_tinted(show->out, secret_reveal(show->made_up), TINT_BOLD, show->is_coloured);
+    buf_put_byte(show->out, '\n');
+}
+
+void cli_show_deactivated(struct cli_show *show, const json_t *answer)
+{
+    put_done(show, "Deactivated the user", member(answer, "email"));
+    buf_put(show->out, S("Their sessions are ended and the keys they created are revoked.\n"));
+}
+
+/* ---- keys ---- */
+
+/* mt_live_ab12…9f3e; nothing of it is known when only a digest was imported. */
+static str key_shown(struct cli_show *show, const json_t *key)
+{
+    str prefix = member(key, "keyPrefix"), suffix = member(key, "keySuffix");
+
+    if (prefix.n == 0)
+        return S("(imported)");
+    return arena_printf(show->arena, "%.*s…%.*s", STR_ARG(prefix), STR_ARG(suffix));
+}
+
+static void put_keys(struct cli_show *show, const json_t *list)
+{
+    static const char *const names[] = {"ID",      "STATUS",    "KEY",   "NAME",
+                                        "EXPIRES", "LAST USED", "SCOPES"};
+    struct columns table = table_of(show, 7, names);
+    json_t *key;
+    size_t i;
+
+    json_array_foreach(list, i, key)
+    {
+        columns_row(&table,
+                    (const struct cell[]){plain(member(key, "id")), status_cell(key),
+                                          plain(key_shown(show, key)), plain(member(key, "name")),
+                                          plain(when(show, key, "expiresAt", "never")),
+                                          plain(when(show, key, "lastUsedAt", "never")),
+                                          plain(joined(show, json_object_get(key, "scopes")))});
+    }
+    columns_write(&table, show->out);
+}
+
+void cli_show_keys(struct cli_show *show, const json_t *answer)
+{
+    const json_t *list = json_object_get(answer, "keys");
+
+    put_if_empty(show, list,
+                 "There are no API keys yet.\n"
+                 "Make one: sallyport keys create --name NAME --scope SCOPE\n");
+    if (json_array_size(list))
+        put_keys(show, list);
+}
+
+static void put_raw_key(struct cli_show *show, const json_t *answer)
+{
+    buf_put(show->out, S("\n  "));
+    put_tinted(show->out, member(answer, "rawKey"), TINT_BOLD, show->is_coloured);
+    buf_put(show->out, S("\n\nThe key is shown only now: put it into your secret store. The server "
+                         "keeps its digest,\nand cannot show it again.\n\n"));
+}
+
+static void put_key_facts(struct cli_show *show, const json_t *key)
+{
+    str addresses = joined(show, json_object_get(key, "allowedIpCidrs"));
+
+    put_facts(show,
+              (const struct fact[]){{"id", plain(member(key, "id"))},
+                                    {"status", status_cell(key)},
+                                    {"scopes", plain(joined(show, json_object_get(key, "scopes")))},
+                                    {"addresses", plain(addresses.n ? addresses : S("everywhere"))},
+                                    {"works from", plain(when(show, key, "notBefore", "now"))},
+                                    {"expires", plain(when(show, key, "expiresAt", "never"))},
+                                    {"limit", plain(rate(show, key))},
+                                    {0}});
+}
+
+void cli_show_new_key(struct cli_show *show, const json_t *answer)
+{
+    put_done(show, "Created the API key", member(answer, "name"));
+    put_raw_key(show, answer);
+    put_key_facts(show, answer);
+}
+
+void cli_show_rotated_key(struct cli_show *show, const json_t *answer)
+{
+    str until = when(show, answer, "previousSecretEndsAt", "");
+
+    put_done(show, "Rotated the API key", member(answer, "name"));
+    put_raw_key(show, answer);
+    if (until.n)
+        buf_printf(show->out, "The old key still works until %.*s.\n\n", STR_ARG(until));
+    else
+        buf_put(show->out, S("The old key is refused from now on.\n\n"));
+    put_key_facts(show, answer);
+}
+
+void cli_show_revoked(struct cli_show *show, const json_t *answer)
+{
+    (void)answer;
+    put_done(show, "Revoked the API key", show->args->argument);
+    buf_put(show->out, S("It is refused from now on.\n"));
+}
+
+void cli_show_imported(struct cli_show *show, const json_t *answer)
+{
+    int64_t n = number(answer, "imported");
+
+    put_line(show,
+             arena_printf(show->arena, "Imported %" PRId64 " API %s.", n, n == 1 ? "key" : "keys"),
+             TINT_BOLD);
+    put_keys(show, json_object_get(answer, "keys"));
+}
+
+/* ---- problems ---- */
+
+/* "keys[3].scopes[0]: is not a scope", or "row 7, email: …" */
+static void put_error(struct cli_show *show, const json_t *error)
+{
+    const json_t *row = json_object_get(error, "index");
+    str name = member(error, "member");
+
+    buf_put(show->out, S("  - "));
+    if (json_is_integer(row))
+        buf_printf(show->out, "row %" PRId64 "%s", (int64_t)json_integer_value(row),
+                   name.n ? ", " : ": ");
+    put_tinted(show->out, name, TINT_NOTE, show->is_coloured);
+    buf_put(show->out, name.n ? S(" ") : S(""));
+    put_tinted(show->out, member(error, "reason"), TINT_NONE, false);
+    buf_put_byte(show->out, '\n');
+}
+
+void cli_show_problem(struct cli_show *show, const json_t *problem)
+{
+    const json_t *errors = json_object_get(problem, "errors");
+    str title = member(problem, "title");
+    json_t *error;
+    size_t i;
+
+    put_tinted(show->out, title.n ? title : S("The server refused."), TINT_BAD, show->is_coloured);
+    str code = member(problem, "code");
+    if (code.n) {
+        str shown = arena_printf(show->arena, " %.*s", STR_ARG(code));
+        put_tinted(show->out, shown, TINT_DIM, show->is_coloured);
+    }
+    buf_put_byte(show->out, '\n');
+    if (member(problem, "detail").n)
+        put_line(show, member(problem, "detail"), TINT_NONE);
+    if (member(problem, "hint").n)
+        put_line(show,
+                 arena_printf(show->arena, "What to do: %.*s", STR_ARG(member(problem, "hint"))),
+                 TINT_NONE);
+    json_array_foreach(errors, i, error) put_error(show, error);
+}
+
+void cli_write_problem(enum err e, str detail, struct buf *out)
+{
+    const struct err_info *info = err_info(e);
+    struct json_out j = {out};
+
+    json_open_object(&j, STR_NONE);
+    json_put_text(&j, S("title"), info->message);
+    json_put_int(&j, S("status"), info->status);
+    json_put_text(&j, S("detail"), detail);
+    json_put_text(&j, S("code"), info->code);
+    json_put_text(&j, S("hint"), info->fix);
+    json_close_object(&j);
+}

@@ -1,0 +1,99 @@
+/* Showing the settings. */
+#include "app/columns.h"
+#include "app/config_values.h"
+#include "app/units.h"
+#include "base/json.h"
+
+str config_source_text(enum config_source source)
+{
+    static const str texts[] = {{"default", 7}, {"file", 4}, {"environment", 11}, {"flag", 4}};
+
+    return texts[source];
+}
+
+static str list_text(struct arena *arena, const struct config_list *list)
+{
+    str text = S("");
+
+    for (size_t i = 0; i < list->n; i++)
+        text = arena_printf(arena, "%.*s%s%.*s", STR_ARG(text), i ? ", " : "",
+                            STR_ARG(list->texts[i]));
+    return text;
+}
+
+static str units_text(struct arena *arena, size_t (*write)(int64_t, char *), int64_t value)
+{
+    char text[UNITS_TEXT_BYTES];
+    size_t n = write(value, text);
+
+    return arena_dup(arena, (str){text, n});
+}
+
+str config_value_text(struct arena *arena, const struct config *config, enum setting setting)
+{
+    const struct config_spec *spec = config_spec(setting);
+    const void *field = (const char *)config + spec->offset;
+
+    switch (spec->kind) {
+    case CONFIG_TEXT:
+    case CONFIG_CHOICE:
+        return *(const str *)field;
+    case CONFIG_SECRET:
+        return secret_is_set(field) ? S("(set)") : S("(not set)");
+    case CONFIG_BOOL:
+        return *(const bool *)field ? S("true") : S("false");
+    case CONFIG_INT:
+        return arena_printf(arena, "%lld", (long long)*(const int64_t *)field);
+    case CONFIG_DURATION:
+        return units_text(arena, duration_write, *(const int64_t *)field);
+    case CONFIG_BYTES:
+        return units_text(arena, bytes_write, *(const int64_t *)field);
+    case CONFIG_LIST:
+        return list_text(arena, field);
+    }
+    return S("");
+}
+
+void config_write_columns(struct columns *table, const struct config *config)
+{
+    columns_row(table, (const struct cell[]){{S("SETTING"), TINT_DIM},
+                                             {S("VALUE"), TINT_DIM},
+                                             {S("SOURCE"), TINT_DIM},
+                                             {S("UNIT"), TINT_DIM},
+                                             {S("MEANING"), TINT_DIM}});
+    for (int s = 0; s < SETTINGS_END; s++) {
+        const struct setting_info *info = setting_info((enum setting)s);
+        str value = config_value_text(table->arena, config, (enum setting)s);
+        bool is_default = config->sources[s] == CONFIG_DEFAULT;
+        columns_row(table,
+                    (const struct cell[]){
+                        {info->name, TINT_BOLD},
+                        {value.n ? value : S("(not set)"), value.n ? TINT_NONE : TINT_DIM},
+                        {config_source_text(config->sources[s]), is_default ? TINT_DIM : TINT_NOTE},
+                        {info->unit, TINT_NONE},
+                        {info->meaning, TINT_NONE}});
+    }
+}
+
+void config_write_json(struct arena *arena, const struct config *config, struct buf *out)
+{
+    struct json_out j = {out};
+
+    json_open_object(&j, STR_NONE);
+    json_put_text(&j, S("file"), config->file);
+    json_open_array(&j, S("settings"));
+    for (int s = 0; s < SETTINGS_END; s++) {
+        const struct setting_info *info = setting_info((enum setting)s);
+        json_open_object(&j, STR_NONE);
+        json_put_text(&j, S("name"), info->name);
+        json_put_text(&j, S("value"), config_value_text(arena, config, (enum setting)s));
+        json_put_text(&j, S("source"), config_source_text(config->sources[s]));
+        json_put_text(&j, S("default"), info->if_absent);
+        json_put_text(&j, S("kind"), info->kind);
+        json_put_text(&j, S("unit"), info->unit);
+        json_put_text(&j, S("meaning"), info->meaning);
+        json_close_object(&j);
+    }
+    json_close_array(&j);
+    json_close_object(&j);
+}

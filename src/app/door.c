@@ -1,0 +1,489 @@
+/*
+ * From a request to a principal, and to the handler or a refusal.
+ *
+ * Order: route, presence of a credential, then for an API key the one decision (decide/decide.h),
+ * for a session its holder, origin and role. What the key table knows is answered on the I/O
+ * thread; sessions and keys not seen before are looked up on a worker.
+ */
+#include "app/door.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "app/meta.h"
+#include "auth/auth.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "cohorts/cohorts.h"
+#include "http/reply.h"
+#include "keys/keys.h"
+#include "people/people.h"
+
+struct door {
+    struct door_settings settings;
+    struct store *store;
+    struct router router;
+};
+
+enum credential { CREDENTIAL_NONE, CREDENTIAL_KEY, CREDENTIAL_SESSION, CREDENTIAL_OPERATOR };
+
+/* One request on its way through; lives in the call's arena. */
+struct visit {
+    struct door *door;
+    struct http_req *req;
+    struct http_reply *reply;
+    const struct route *route;
+    enum credential credential;
+    struct secret session; /* the cookie's token */
+    struct cx cx;
+    struct principal who;
+    struct decide_facts facts;
+    struct keys_answer answer;
+};
+
+struct door *door_new(const struct door_settings *settings, struct store *store)
+{
+    struct door *door = mem_new(sizeof *door);
+
+    door->settings = *settings;
+    door->store = store;
+    router_add(&door->router, meta_routes);
+    router_add(&door->router, auth_routes);
+    router_add(&door->router, key_routes);
+    router_add(&door->router, cohort_routes);
+    router_add(&door->router, people_routes);
+    return door;
+}
+
+void door_drop(struct door **door)
+{
+    free(*door);
+    *door = NULL;
+}
+
+/* ---- the way out ---- */
+
+static bool is_enterprise(const struct http_req *req)
+{
+    return str_starts(req->path, S("/api/employer/"));
+}
+
+/* draft-ietf-httpapi-ratelimit-headers-10: a policy and its present state. */
+static void add_rate_fields(struct visit *v)
+{
+    const struct rate_verdict *rate = &v->answer.verdict.rate;
+
+    if (rate->limit == 0 || !v->answer.is_known)
+        return;
+    http_reply_field(v->reply, S("ratelimit-policy"),
+                     arena_printf(v->cx.arena, "\"key\";q=%" PRId64 ";w=%" PRId64, rate->limit,
+                                  rate->window_ms / SECOND_MS));
+    http_reply_field(v->reply, S("ratelimit"),
+                     arena_printf(v->cx.arena, "\"key\";r=%" PRId64 ";t=%" PRId64, rate->remaining,
+                                  (rate->reset_ms + SECOND_MS - 1) / SECOND_MS));
+}
+
+static void log_refusal(const struct visit *v, enum err e)
+{
+    const struct err_info *info = err_info(e);
+    enum log_level level = info->status >= 500 ? LOG_ERROR : LOG_INFO;
+
+    log_event(&v->cx, level, "request.refused", F("code", info->code), F("status", info->status),
+              F("method", http_method_text(v->req->method)), F("path", v->req->path),
+              F("address", net_addr_write(v->cx.arena, &v->cx.client)),
+              F("caller", v->answer.is_known ? v->answer.who.id : v->who.id),
+              F("detail", v->cx.failure.detail));
+}
+
+static void leave(struct visit *v, enum err e)
+{
+    if (e >= E_CATALOGUE_END) {
+        log_event(&v->cx, LOG_ERROR, "request.unmapped", F("error", (int)e));
+        v->cx.failure = (struct failure){0};
+    }
+    if (e != E_OK) {
+        log_refusal(v, e);
+        http_reply_problem(&v->cx, v->req, e, v->reply);
+    }
+    add_rate_fields(v);
+    if (is_enterprise(v->req))
+        http_reply_field(v->reply, S("x-api-version"), S(API_VERSION_NEWEST));
+}
+
+static enum http_next refuse_now(struct visit *v, enum err e)
+{
+    leave(v, e);
+    return HTTP_ANSWERED;
+}
+
+/* ---- the way in ---- */
+
+/* Several fields of one name are one list (RFC 9110 section 5.3). */
+static str joined_field(const struct http_req *req, struct arena *arena, str name)
+{
+    str all = STR_NONE;
+
+    for (size_t i = 0; i < req->n_fields; i++) {
+        if (!str_ieq(req->fields[i].name, name))
+            continue;
+        str value = req->fields[i].value;
+        all = str_is_none(all) ? value
+                               : arena_printf(arena, "%.*s, %.*s", STR_ARG(all), STR_ARG(value));
+    }
+    return all;
+}
+
+static struct net_addr client_of(const struct door *door, const struct http_req *req,
+                                 struct arena *arena)
+{
+    return net_client_addr(
+        &req->peer, door->settings.trusted_proxies, door->settings.n_trusted_proxies,
+        joined_field(req, arena, S("forwarded")), joined_field(req, arena, S("x-forwarded-for")));
+}
+
+static struct visit *visit_new(struct door *door, struct arena *arena, struct http_req *req,
+                               struct http_reply *reply, str request_id)
+{
+    struct visit *v = ARENA_NEW(arena, struct visit);
+
+    v->door = door;
+    v->req = req;
+    v->reply = reply;
+    v->cx = (struct cx){.arena = arena,
+                        .now_ms = time_now_ms(),
+                        .store = door->store,
+                        .request_id = request_id,
+                        .doing = "reading the request",
+                        .client = client_of(door, req, arena),
+                        .peer = req->peer};
+    return v;
+}
+
+/* Is the text of Authorization one of our keys, with or without a scheme before it? */
+static bool holds_key(str text, const struct key_form *form)
+{
+    str rest = text;
+    str word = str_cut(&rest, S(" "));
+
+    return key_text_resembles(word, form) || key_text_resembles(str_trim(rest), form);
+}
+
+static bool is_key_misplaced(const struct http_req *req, const struct key_form *form)
+{
+    str query = req->query;
+
+    if (holds_key(secret_reveal(&req->authorization), form))
+        return true;
+    while (query.n) {
+        str value = str_cut(&query, S("&"));
+        str_cut(&value, S("="));
+        if (key_text_resembles(value, form))
+            return true;
+    }
+    return false;
+}
+
+static bool is_operator(const struct http_req *req)
+{
+    return req->is_local && (req->local_uid == 0 || req->local_uid == (int64_t)geteuid());
+}
+
+static void find_credential(struct visit *v)
+{
+    const struct http_req *req = v->req;
+    const struct key_form *form = &keys_settings()->form;
+
+    secret_set(&v->session, http_cookie(secret_reveal(&req->cookie), S(SESSION_COOKIE)));
+    bool prefers_session = v->route->access.kind == ACCESS_SESSION && secret_is_set(&v->session);
+    if (req->n_api_keys > 0 && !prefers_session) {
+        v->credential = CREDENTIAL_KEY;
+        v->facts.text = key_text_judge(secret_reveal(&req->api_key), form);
+        if (req->n_api_keys > 1)
+            v->facts.text.fault = KEY_TEXT_TWICE;
+    } else if (secret_is_set(&v->session)) {
+        v->credential = CREDENTIAL_SESSION;
+    } else if (is_key_misplaced(req, form)) {
+        v->credential = CREDENTIAL_KEY;
+        v->facts.text.fault = KEY_TEXT_IN_WRONG_PLACE;
+    } else if (is_operator(req)) {
+        v->credential = CREDENTIAL_OPERATOR;
+    }
+}
+
+static void gather_facts(struct visit *v)
+{
+    const struct http_req *req = v->req;
+    const struct access *access = &v->route->access;
+    enum scope scope;
+
+    v->facts.now = (struct rate_now){v->cx.now_ms, time_mono_ns()};
+    v->facts.version =
+        version_judge(joined_field(req, v->cx.arena, S("x-api-version")),
+                      joined_field(req, v->cx.arena, S("accept")), v->door->settings.api_vendor);
+    v->facts.version_is_required = v->credential == CREDENTIAL_KEY &&
+                                   keys_settings()->version_is_required && is_enterprise(req);
+    v->facts.client = v->cx.client;
+    v->facts.cost = 1;
+    if (access->kind == ACCESS_SCOPE && scope_find(str_of(access->scope), &scope))
+        scope_add(&v->facts.wanted, scope);
+}
+
+static enum err explain(struct visit *v)
+{
+    const struct keys_answer *answer = &v->answer;
+
+    decide_explain(&v->cx, &answer->verdict, answer->is_known ? &answer->key : NULL, &v->facts,
+                   &keys_settings()->form, S("x-api-key"));
+    return answer->verdict.code;
+}
+
+/* An unsupported version is refused wherever one is read, not for keys alone. */
+static enum err check_version(struct visit *v)
+{
+    enum version_fault fault = v->facts.version.fault;
+
+    if (fault == VERSION_OK || (fault == VERSION_MISSING && !v->facts.version_is_required))
+        return E_OK;
+    v->answer.verdict.code = E_UNSUPPORTED_API_VERSION;
+    return explain(v);
+}
+
+/* ---- sessions ---- */
+
+/* The Origin that a browser adds must be ours: the cookie alone does not show who wrote the page.
+ */
+static enum err check_origin(struct visit *v)
+{
+    str origin = http_req_field(v->req, S("origin"), NULL);
+    str host = http_req_field(v->req, S("host"), NULL);
+
+    if (str_is_none(origin) || str_eq(origin, http_public_url()) ||
+        str_eq(origin, arena_printf(v->cx.arena, "http://%.*s", STR_ARG(host))))
+        return E_OK;
+    return fail(&v->cx, E_ORIGIN_NOT_ALLOWED, "Origin is neither %.*s nor http://%.*s.",
+                STR_ARG(http_public_url()), STR_ARG(host));
+}
+
+static enum err check_role(struct visit *v)
+{
+    enum role least = v->route->access.role;
+
+    if (v->who.role >= least)
+        return E_OK;
+    fail_hint(&v->cx, "Ask an %.*s to do it, or to give %.*s that role.", STR_ARG(role_text(least)),
+              STR_ARG(v->who.email));
+    return fail(&v->cx, E_INSUFFICIENT_ROLE, "The route needs the role %.*s; %.*s has %.*s.",
+                STR_ARG(role_text(least)), STR_ARG(v->who.email), STR_ARG(role_text(v->who.role)));
+}
+
+static enum err check_employer(struct visit *v)
+{
+    if (v->who.employer_id.n || !is_enterprise(v->req))
+        return E_OK;
+    fail_hint(&v->cx, "Name one with --employer ID; 'sallyport employers list' shows them.");
+    return fail(&v->cx, E_EMPLOYER_NOT_FOUND, "There is not exactly one employer to act for.");
+}
+
+/* Worker: a session or the operator becomes a principal. */
+static enum err admit_person(struct visit *v)
+{
+    str acts_for = http_req_field(v->req, S("x-employer-id"), NULL);
+
+    if (v->credential == CREDENTIAL_OPERATOR)
+        v->who =
+            (struct principal){.kind = PRINCIPAL_OPERATOR, .id = S("operator"), .role = ROLE_ADMIN};
+    else
+        TRY(auth_find_session(&v->cx, &v->session, &v->who));
+    v->cx.who = &v->who;
+    TRY(check_role(v));
+    TRY(people_act_for(&v->cx, acts_for, &v->who));
+    return check_employer(v);
+}
+
+/* ---- keys ---- */
+
+static enum err after_decision(struct visit *v)
+{
+    v->who = v->answer.who;
+    v->cx.who = &v->who;
+    if (v->answer.verdict.code != E_OK)
+        return explain(v);
+    /* A key acts for its own employer and no other. */
+    if (!str_is_none(http_req_field(v->req, S("x-employer-id"), NULL)))
+        return fail(&v->cx, E_INSUFFICIENT_ROLE, "Only an ADMIN may send x-employer-id.");
+    return E_OK;
+}
+
+static enum err refuse_key_on_session_route(struct visit *v)
+{
+    TRY(check_version(v));
+    return fail(&v->cx, E_SESSION_REQUIRED, "An API key was sent, and this route takes none.");
+}
+
+static enum http_next let_in(struct visit *v, struct http_call *call)
+{
+    call->body_max_bytes =
+        v->route->body_max_bytes ? v->route->body_max_bytes : ROUTE_BODY_MAX_BYTES;
+    return v->route->is_instant ? HTTP_RUN_HERE : HTTP_RUN_WORKER;
+}
+
+static enum http_next judge_key(struct visit *v, struct http_call *call)
+{
+    if (v->facts.text.fault == KEY_TEXT_TWICE)
+        v->reply->closes = true;
+    if (v->route->access.kind == ACCESS_SESSION && v->facts.text.fault != KEY_TEXT_IN_WRONG_PLACE)
+        return refuse_now(v, refuse_key_on_session_route(v));
+    if (keys_decide(v->cx.arena, &v->req->api_key, &v->facts, &v->answer) == KEYS_ASK_STORE)
+        return HTTP_ASK_STORE;
+    enum err e = after_decision(v);
+    return e == E_OK ? let_in(v, call) : refuse_now(v, e);
+}
+
+static enum err missing_credentials(struct visit *v)
+{
+    bool takes_key = v->route->access.kind == ACCESS_SCOPE;
+
+    if (secret_is_set(&v->req->authorization))
+        v->cx.failure.detail = S("Authorization was sent, which this route does not read");
+    if (takes_key)
+        fail_hint(
+            &v->cx, "Add the header line 'x-api-key: %.*s_%.*s_…' with your API key, or sign in.",
+            STR_ARG(keys_settings()->form.prefix), STR_ARG(keys_settings()->form.environment));
+    else
+        fail_hint(&v->cx, "Sign in with POST /api/auth/login and send the cookie it sets.");
+    return E_MISSING_CREDENTIALS;
+}
+
+static enum http_next answer_options(struct visit *v, str allow)
+{
+    http_reply_field(v->reply, S("allow"), allow);
+    http_reply_empty(v->reply);
+    leave(v, E_OK);
+    return HTTP_ANSWERED;
+}
+
+static enum http_next open_route(struct visit *v, struct http_call *call)
+{
+    enum err e = str_starts(v->req->path, S("/api/")) ? check_version(v) : E_OK;
+
+    if (e == E_OK && str_starts(v->req->path, S("/api/auth/")))
+        e = check_origin(v);
+    return e == E_OK ? let_in(v, call) : refuse_now(v, e);
+}
+
+static enum http_next judge_visit(struct visit *v, struct http_call *call)
+{
+    enum err e;
+
+    find_credential(v);
+    gather_facts(v);
+    if (v->route->access.kind == ACCESS_OPEN)
+        return open_route(v, call);
+    switch (v->credential) {
+    case CREDENTIAL_KEY:
+        return judge_key(v, call);
+    case CREDENTIAL_NONE:
+        return refuse_now(v, missing_credentials(v));
+    case CREDENTIAL_SESSION:
+    case CREDENTIAL_OPERATOR:
+        break;
+    }
+    e = check_version(v);
+    if (e == E_OK)
+        e = check_origin(v);
+    return e == E_OK ? HTTP_ASK_STORE : refuse_now(v, e);
+}
+
+/* ---- what the engine calls ---- */
+
+static enum http_next on_head(void *self, struct http_call *call)
+{
+    struct door *door = self;
+    str allow = STR_NONE;
+    struct visit *v = visit_new(door, call->arena, &call->req, &call->reply, call->request_id);
+
+    call->state = v;
+    enum err e = router_find(&door->router, call->arena, &call->req, &v->route, &allow);
+    if (e == E_METHOD_NOT_ALLOWED && call->req.method == HTTP_OPTIONS)
+        return answer_options(v, allow);
+    if (e != E_OK) {
+        refuse_now(v, e);
+        if (e == E_METHOD_NOT_ALLOWED)
+            http_reply_field(&call->reply, S("allow"), allow);
+        return HTTP_ANSWERED;
+    }
+    return judge_visit(v, call);
+}
+
+static enum http_next on_admit(void *self, struct http_call *call)
+{
+    struct visit *v = call->state;
+    enum err e;
+
+    (void)self;
+    v->cx.doing = "judging the credential";
+    if (v->credential == CREDENTIAL_KEY) {
+        e = keys_admit(&v->cx, &v->req->api_key, &v->facts, &v->answer);
+        if (e == E_OK)
+            e = after_decision(v);
+    } else {
+        e = admit_person(v);
+    }
+    return e == E_OK ? let_in(v, call) : refuse_now(v, e);
+}
+
+static void on_handle(void *self, struct http_call *call)
+{
+    struct visit *v = call->state;
+
+    (void)self;
+    v->cx.now_ms = time_now_ms();
+    v->cx.doing = "handling the request";
+    leave(v, v->route->handler(&v->cx, v->req, v->reply));
+}
+
+static void on_refuse(void *self, struct http_call *call, enum err e, str detail)
+{
+    struct visit *v = call->state;
+
+    if (!v)
+        v = visit_new(self, call->arena, &call->req, &call->reply, call->request_id);
+    v->cx.failure = (struct failure){.detail = detail};
+    leave(v, e);
+}
+
+static void on_ended(void *self, struct http_call *call)
+{
+    struct visit *v = call->state;
+
+    (void)self;
+    if (v)
+        secret_drop(&v->session);
+}
+
+struct http_service door_service(struct door *door)
+{
+    return (struct http_service){.self = door,
+                                 .head = on_head,
+                                 .admit = on_admit,
+                                 .handle = on_handle,
+                                 .refuse = on_refuse,
+                                 .ended = on_ended};
+}
+
+void door_run_local(struct door *door, struct arena *arena, struct http_req *req,
+                    struct http_reply *reply)
+{
+    struct http_call call = {.arena = arena, .req = *req, .request_id = S("local")};
+
+    http_reply_init(&call.reply);
+    enum http_next next = on_head(door, &call);
+    if (next == HTTP_ASK_STORE)
+        next = on_admit(door, &call);
+    if (next != HTTP_ANSWERED)
+        on_handle(door, &call);
+    on_ended(door, &call);
+    *reply = call.reply;
+}
