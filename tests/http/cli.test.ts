@@ -1,0 +1,221 @@
+/** The command line, with a server running and without. */
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+
+import { errors } from "@sallyport/sdk";
+
+import { assertIs } from "./harness/contract.js";
+import { Instance, startServer, type Server } from "./harness/server.js";
+import { inventedKey, newTenant, refused } from "./harness/util.js";
+
+let server: Server;
+before(async () => {
+  server = await startServer();
+});
+after(() => server.stop());
+
+const works = (rawKey: string): Promise<unknown> => server.client({ apiKey: rawKey }).listCohort();
+
+test("a key's whole life by command, each change in force when the command returns", async () => {
+  const tenant = await newTenant(server);
+  const of = ["--employer", tenant.employerId];
+  const key = await server.cliJson(["keys", "create", "--name", "by hand", "--scope", "cohort:read", "--scope", "export:read", ...of]);
+  assertIs("IssuedApiKey", key);
+  assert.deepEqual(key.scopes, ["cohort:read", "export:read"]);
+  assert.equal(key.createdBy, "operator");
+  await works(key.rawKey);
+
+  const list = await server.cliJson(["keys", "list", ...of]);
+  assert.deepEqual(list.keys.map((k: { id: string }) => k.id), [key.id]);
+  for (const each of list.keys) assertIs("ApiKey", each);
+  assert.ok(!JSON.stringify(list).includes(key.rawKey));
+
+  const rotated = await server.cliJson(["keys", "rotate", key.id, "--overlap", "0", ...of]);
+  assertIs("IssuedApiKey", rotated);
+  await refused(works(key.rawKey), "API_KEY_REVOKED");
+  await works(rotated.rawKey);
+
+  const revoked = await server.cli(["keys", "revoke", key.id, ...of]);
+  assert.equal(revoked.code, 0, revoked.stderr);
+  await refused(works(rotated.rawKey), "API_KEY_REVOKED");
+});
+
+test("rules of a key are given as flags", async () => {
+  const tenant = await newTenant(server);
+  const key = await server.cliJson([
+    "keys", "create", "--name", "k", "--scope", "cohort:read", "--cidr", "203.0.113.0/24", "--cidr", "2001:db8::/32",
+    "--not-before", "2020-01-01T00:00:00Z", "--expires", "2090-01-01T00:00:00Z", "--employer", tenant.employerId,
+  ]);
+  assert.deepEqual(key.allowedIpCidrs, ["203.0.113.0/24", "2001:db8::/32"]);
+  assert.equal(key.notBefore, "2020-01-01T00:00:00.000Z");
+  assert.equal(key.expiresAt, "2090-01-01T00:00:00.000Z");
+  await refused(works(key.rawKey), "API_KEY_IP_NOT_ALLOWED");
+});
+
+test("employers and users by command", async () => {
+  const employer = await server.cliJson(["employers", "create", "--name", "Hollow Oak Bakery"]);
+  assertIs("Employer", employer);
+  const employers = await server.cliJson(["employers", "list"]);
+  assert.ok(employers.employers.some((e: { id: string }) => e.id === employer.id));
+
+  const user = await server.cliJson(
+    ["users", "create", "--email", "baker@users.test", "--role", "EMPLOYER_ADMIN", "--employer", employer.id, "--password-stdin"],
+    "a password from stdin\n",
+  );
+  const { password: _, ...shown } = user;
+  assertIs("User", shown);
+  const client = await server.signedIn("baker@users.test", "a password from stdin");
+  const key = await client.createApiKey({ name: "k", scopes: ["cohort:read"] });
+
+  const users = await server.cliJson(["users", "list", "--employer", employer.id]);
+  assert.deepEqual(users.users.map((u: { email: string }) => u.email), ["baker@users.test"]);
+  const gone = await server.cliJson(["users", "deactivate", user.id]);
+  assert.equal(gone.status, "inactive");
+  await refused(client.me(), "SESSION_INVALID");
+  await refused(works(key.rawKey), "API_KEY_REVOKED");
+});
+
+test("keys are imported from a file, all or none", async () => {
+  const tenant = await newTenant(server);
+  const path = join(server.instance.folder, "keys.json");
+  const keys = Array.from({ length: 3 }, (_, i) => ({ name: `old ${i}`, scopes: ["cohort:read"], key: inventedKey() }));
+  writeFileSync(path, JSON.stringify({ keys }));
+  const answer = await server.cliJson(["keys", "import", path, "--employer", tenant.employerId]);
+  assertIs("ApiKeyImported", answer);
+  assert.equal(answer.imported, 3);
+  for (const { key } of keys) await works(key);
+
+  const again = await server.cli(["keys", "import", path, "--employer", tenant.employerId, "--json"]);
+  assert.equal(again.code, 1);
+  assert.equal(again.json().code, "INVALID_REQUEST");
+  assert.match(again.json().errors[0].member, /^keys\[0\]/);
+});
+
+test("a refusal is the problem with --json, and readable text without; the exit code is 1", async () => {
+  const args = ["keys", "revoke", "key_nowhere", "--employer", (await newTenant(server)).employerId];
+  const asJson = await server.cli([...args, "--json"]);
+  assert.equal(asJson.code, 1);
+  assertIs("Problem", asJson.json());
+  assert.equal(asJson.json().code, "API_KEY_NOT_FOUND");
+  const asText = await server.cli(args);
+  assert.equal(asText.code, 1);
+  assert.match(asText.stderr + asText.stdout, /There is no such API key/);
+  assert.ok(!asText.stdout.includes("{"));
+  const unknown = await server.cli(["keys", "list", "--employer", "emp_nowhere", "--json"]);
+  assert.equal(unknown.json().code, "EMPLOYER_NOT_FOUND");
+});
+
+test("wrong usage is 2, with a word about what is right", async () => {
+  for (const [args, said] of [
+    [["keys", "creat"], /create/],
+    [["kyes", "create"], /keys/],
+    [["keys", "create", "--scope", "cohort:read"], /--name/],
+    [["keys", "create", "--name", "k", "--scpoe", "cohort:read"], /--scope/],
+    [["keys", "revoke"], /ID/],
+    [["keys", "create", "--name", "k", "--scope", "cohort:read", "--expires", "tomorrow"], /2030-01-31/],
+    [["serve", "--liston", "x"], /--listen/],
+  ] as [string[], RegExp][]) {
+    const result = await server.cli(args);
+    assert.equal(result.code, 2, `${args.join(" ")}: ${result.stdout}${result.stderr}`);
+    assert.match(result.stderr, said, args.join(" "));
+    assert.equal(result.stdout, "");
+  }
+});
+
+test("explain says what the table says, for every code", async () => {
+  for (const [code, error] of Object.entries(errors)) {
+    const result = await server.cli(["explain", code]);
+    assert.equal(result.code, 0, result.stderr);
+    for (const text of [code, error.message, error.cause, error.fix]) assert.ok(result.stdout.includes(text), `${code}: ${text}`);
+  }
+  assert.equal((await server.cli(["explain", "api_key_expired"])).code, 0);
+  const misspelt = await server.cli(["explain", "API_KEY_EXPIERD"]);
+  assert.notEqual(misspelt.code, 0);
+  assert.match(misspelt.stderr, /API_KEY_EXPIRED/);
+});
+
+test("version and config", async () => {
+  assert.match((await server.cli(["version"])).stdout, /\d+\.\d+\.\d+/);
+  const config = await server.cli(["config"]);
+  assert.equal(config.code, 0);
+  for (const name of ["listen", "database_url", "api_key_limit", "trusted_proxies"]) assert.ok(config.stdout.includes(name), name);
+  const secret = new Instance({ admin_password: "a secret of twelve" });
+  try {
+    const shown = await secret.cli(["config"]);
+    assert.ok(!shown.stdout.includes("a secret of twelve"));
+    assert.equal((await secret.cli(["config", "--json"])).code, 0);
+  } finally {
+    secret.remove();
+  }
+});
+
+test("a setting that is wrong is refused by its name, and the server does not start", async () => {
+  for (const [settings, said] of [
+    [{ listen: "nowhere" }, /listen/],
+    [{ workers: "many" }, /workers/],
+    [{ api_key_limit: 0 }, /api_key_limit/],
+    [{ trusted_proxies: "10.0.0.1/8" }, /trusted_proxies/],
+    [{ session_lifetime: "12" }, /session_lifetime/],
+    [{ public_url: "ftp://x" }, /public_url/],
+    [{ log_level: "loud" }, /log_level/],
+    [{ no_such_setting: "x" }, /NO_SUCH_SETTING|no_such_setting/],
+  ] as [Record<string, string | number>, RegExp][]) {
+    const instance = new Instance(settings);
+    try {
+      const result = await instance.cli(["serve"]);
+      assert.notEqual(result.code, 0, JSON.stringify(settings));
+      assert.match(result.stderr, said, JSON.stringify(settings));
+    } finally {
+      instance.remove();
+    }
+  }
+});
+
+test("without a server the commands work on the store, and the server finds what they wrote", async () => {
+  const instance = new Instance();
+  try {
+    assert.equal((await instance.cli(["migrate"])).code, 0);
+    const employer = await instance.cliJson(["employers", "create", "--name", "First"]);
+    const key = await instance.cliJson(["keys", "create", "--name", "k", "--scope", "cohort:read"]);
+    assertIs("IssuedApiKey", key);
+    const rotated = await instance.cliJson(["keys", "rotate", key.id, "--overlap", "3600"]);
+    const second = await instance.cliJson(["keys", "create", "--name", "s", "--scope", "cohort:read"]);
+    assert.equal((await instance.cli(["keys", "revoke", second.id])).code, 0);
+    assert.equal((await instance.cliJson(["keys", "list", "--employer", employer.id])).keys.length, 2);
+
+    const started = await instance.start();
+    try {
+      assert.equal((await started.withKey(key)).status, 200);
+      assert.equal((await started.withKey(rotated)).status, 200);
+      assert.equal((await started.withKey(second)).status, 401);
+      const other = await instance.cli(["serve", "--listen", "127.0.0.1:0"]);
+      assert.notEqual(other.code, 0, "two servers on one store");
+    } finally {
+      await started.halt();
+    }
+    assert.equal((await instance.cliJson(["keys", "list"])).keys.length, 2);
+  } finally {
+    instance.remove();
+  }
+});
+
+test("two servers do not share an address", async () => {
+  const port = new URL(server.url).port;
+  const instance = new Instance();
+  try {
+    const result = await instance.cli(["serve", "--listen", `127.0.0.1:${port}`]);
+    assert.notEqual(result.code, 0);
+    assert.match(result.stderr, new RegExp(`${port}.*in use`));
+  } finally {
+    instance.remove();
+  }
+});
+
+test("help names every command", async () => {
+  const help = await server.cli(["help"]);
+  assert.equal(help.code, 0);
+  for (const word of ["serve", "employers", "users", "keys", "explain", "config", "migrate", "version"]) assert.ok(help.stdout.includes(word), word);
+  assert.match((await server.cli(["keys", "create", "--help"])).stdout, /--scope/);
+});

@@ -1,0 +1,112 @@
+/** After all kinds of calls: no secret in the store, the log, or the memory of the idle server. */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { promisify } from "node:util";
+
+import { ADMIN_EMAIL, ADMIN_PASSWORD, Instance } from "./harness/server.js";
+import { inventedKey, newTenant, somebody } from "./harness/util.js";
+
+const IDLE_MS = 2000;
+
+/** Every file below a folder, whatever it is called. */
+function files(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    return entry.isDirectory() ? files(path) : entry.isFile() ? [path] : [];
+  });
+}
+
+function assertHoldsNone(where: string, bytes: Buffer, secrets: Map<string, string>): void {
+  const found = [...secrets].filter(([, text]) => bytes.includes(text)).map(([what]) => what);
+  assert.deepEqual(found, [], `in ${where}`);
+}
+
+test("no raw key, password or session token outlives its request", async () => {
+  const instance = new Instance({ log_level: "debug" });
+  const server = await instance.start();
+  const secrets = new Map<string, string>();
+  /** A key's random digits too: a part of it must not lie about either. */
+  const secretKey = (what: string, raw: string): string => {
+    secrets.set(what, raw);
+    secrets.set(`the random digits of ${what}`, raw.slice(-64, -8));
+    return raw;
+  };
+  try {
+    secrets.set("the first ADMIN's password", ADMIN_PASSWORD);
+    const root = await server.admin();
+    const tenant = await newTenant(server);
+    secrets.set("a user's password", tenant.password);
+    for (const [what, client] of [["the ADMIN", root], ["the employer admin", tenant.admin], ["the member", tenant.member]] as const)
+      secrets.set(`the session of ${what}`, client.sessionCookie ?? assert.fail());
+
+    // Keys in all their lives.
+    const key = await tenant.admin.createApiKey({ name: "k", scopes: ["cohort:read", "cohort:write"], rateLimit: { requests: 20, windowSeconds: 3600 } });
+    const raw = secretKey("a key", key.rawKey);
+    const rotated = await tenant.admin.rotateApiKey(key.id, 3600);
+    secretKey("a rotated key", rotated.rawKey);
+    const revoked = await tenant.admin.createApiKey({ name: "r", scopes: ["cohort:read"] });
+    secretKey("a revoked key", revoked.rawKey);
+    await server.withKey(revoked);
+    await tenant.admin.revokeApiKey(revoked.id);
+    const imported = secretKey("an imported key", inventedKey());
+    await root.importApiKeys([{ name: "i", scopes: ["cohort:read"], key: imported }]);
+    await server.withKey(imported);
+    const unknown = secretKey("an unknown key", inventedKey());
+
+    // And in all places where a caller may put them.
+    const wrongPassword = `wrong ${randomBytes(12).toString("hex")}`;
+    secrets.set("a wrong password", wrongPassword);
+    const target = "/api/employer/cohort";
+    for (const text of [raw, unknown, revoked.rawKey]) {
+      await server.withKey(text);
+      await server.withKey(` ${text}`);
+      await server.withKey(text.slice(0, -3));
+      await server.withKey(text, { fields: { "x-api-key": [text, text] } });
+      await server.withKey(text, { target: "/api/auth/me" });
+      await server.withKey(text, { method: "DELETE", target: "/nowhere" });
+      await server.call({ target, fields: { authorization: `Bearer ${text}` } });
+      await server.call({ target: "/api/auth/login", method: "POST", body: { email: ADMIN_EMAIL, password: text } }).catch(() => {});
+      await server.withKey(text, { method: "POST", target: "/api/employer/upload-cohort", body: { patients: [somebody(), { email: "x" }] } });
+      await server.withKey(text, { method: "POST", target: "/api/employer/upload-cohort", body: "{" });
+      await server.withKey(text, { target: `${target}?limit=x`, fields: { "x-api-version": "v9" } });
+    }
+    await server.call({ method: "POST", target: "/api/auth/login", body: { email: tenant.adminEmail, password: wrongPassword } });
+    await server.call({ method: "POST", target: "/api/auth/login", body: `{"email":"${tenant.adminEmail}","password":"${wrongPassword}"` });
+    await server.call({ method: "POST", target: "/api/employer/api-keys", body: { name: "k", scopes: ["x"], rawKey: raw }, fields: { cookie: `sallyport_session=${tenant.admin.sessionCookie}` } });
+    const made = await server.cliJson(["keys", "create", "--name", "cli", "--scope", "cohort:read", "--employer", tenant.employerId]);
+    secretKey("a key of the command line", made.rawKey);
+    const stdinPassword = `pw ${randomBytes(12).toString("hex")}`;
+    secrets.set("a password of the command line", stdinPassword);
+    await server.cliJson(["users", "create", "--email", "cli@users.test", "--role", "MEMBER", "--employer", tenant.employerId, "--password-stdin"], `${stdinPassword}\n`);
+    await tenant.member.logout();
+
+    // The requirement itself has a time in it: two seconds after the last use.
+    await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
+
+    assertHoldsNone("the log", Buffer.from(server.log), secrets);
+    const image = join(tmpdir(), `sallyport-image-${process.pid}`);
+    try {
+      await promisify(execFile)("gcore", ["-o", image, String(server.pid)], { maxBuffer: 64 * 1024 * 1024 });
+      const path = `${image}.${server.pid}`;
+      assert.ok(statSync(path).size > 1_000_000, "gcore wrote no image");
+      const bytes = readFileSync(path);
+      assert.ok(bytes.includes(ADMIN_EMAIL), "the image does not even hold what it must");
+      assertHoldsNone("memory", bytes, secrets);
+    } finally {
+      rmSync(`${image}.${server.pid}`, { force: true });
+    }
+
+    await server.halt();
+    const kept = files(instance.folder);
+    assert.ok(kept.length > 0 || process.env["SALLYPORT_TEST_DATABASE_URL"], "no database was written");
+    for (const path of kept) assertHoldsNone(path, readFileSync(path), secrets);
+    assertHoldsNone("the log, after the stop", Buffer.from(server.log), secrets);
+  } finally {
+    await server.stop();
+  }
+});
