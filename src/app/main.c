@@ -108,10 +108,6 @@ static bool read_password(struct run *run, str *why)
     *why = S("there is no password on standard input");
     if (cli_has(&run->args, "password-stdin"))
         return cli_read_password(&run->password);
-    *why =
-        S("users create --json needs --password-stdin, since the API's answer shows no password");
-    if (run->args.is_json)
-        return false;
     cli_make_password(&run->password);
     return true;
 }
@@ -121,12 +117,31 @@ static bool is_command(const struct run *run, const char *group, const char *ver
     return run->args.command == cli_find(str_of(group), str_of(verb));
 }
 
+static bool is_password_made_up(const struct run *run)
+{
+    return run->password.p && !cli_has(&run->args, "password-stdin");
+}
+
 static int show_failure(struct run *run, str why)
 {
     if (!run->args.is_json)
         return complain(why);
     cli_write_problem(E_STORE_DOWN, why, &run->out);
     return finish(run, STDOUT_FILENO, CLI_REFUSED);
+}
+
+/* The API's answer; a password that was made up here is one more member, since it is kept nowhere.
+ */
+static void put_json_answer(struct run *run, str answer, bool is_done)
+{
+    struct json_out j = {&run->out};
+    bool has_secret = is_done && is_password_made_up(run) && str_ends(answer, S("}"));
+
+    buf_put(&run->out, has_secret ? str_sub(answer, 0, answer.n - 1) : answer);
+    if (!has_secret)
+        return;
+    json_put_secret(&j, S("password"), &run->password);
+    json_close_object(&j);
 }
 
 static int show_answer(struct run *run, const struct cli_reply *reply)
@@ -138,12 +153,12 @@ static int show_answer(struct run *run, const struct cli_reply *reply)
     struct cli_show show = show_for(run, fd);
 
     if (run->args.is_json) {
-        buf_put(&run->out, buf_str(&reply->body));
+        put_json_answer(run, buf_str(&reply->body), is_done);
         return finish(run, fd, is_done ? CLI_DONE : CLI_REFUSED);
     }
     if (reply->body.n && json_read(&cx, buf_str(&reply->body), &answer) != E_OK)
         return complain(S("the server's answer cannot be read; is it of the same release?"));
-    if (run->password.p && !cli_has(&run->args, "password-stdin"))
+    if (is_password_made_up(run))
         show.made_up = &run->password;
     if (is_done)
         run->args.command->show(&show, answer);

@@ -64,8 +64,7 @@ test("employers and users by command", async () => {
     ["users", "create", "--email", "baker@users.test", "--role", "EMPLOYER_ADMIN", "--employer", employer.id, "--password-stdin"],
     "a password from stdin\n",
   );
-  const { password: _, ...shown } = user;
-  assertIs("User", shown);
+  assertIs("User", user);
   const client = await server.signedIn("baker@users.test", "a password from stdin");
   const key = await client.createApiKey({ name: "k", scopes: ["cohort:read"] });
 
@@ -75,6 +74,14 @@ test("employers and users by command", async () => {
   assert.equal(gone.status, "inactive");
   await refused(client.me(), "SESSION_INVALID");
   await refused(works(key.rawKey), "API_KEY_REVOKED");
+});
+
+test("a password that was made up is shown this once, and signs in", async () => {
+  const tenant = await newTenant(server);
+  const args = ["users", "create", "--email", "made-up@users.test", "--role", "MEMBER", "--employer", tenant.employerId];
+  const { password, ...user } = await server.cliJson(args);
+  assertIs("User", user);
+  assert.equal((await (await server.signedIn("made-up@users.test", password)).me()).id, user.id);
 });
 
 test("keys are imported from a file, all or none", async () => {
