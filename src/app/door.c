@@ -85,13 +85,24 @@ static void add_rate_fields(struct visit *v)
                                   (rate->reset_ms + SECOND_MS - 1) / SECOND_MS));
 }
 
+/* A key pasted into the path must not get into the log. */
+static str loggable_path(const struct http_req *req)
+{
+    str rest = req->path;
+
+    while (!str_is_none(rest))
+        if (key_text_resembles(str_cut(&rest, S("/")), &keys_settings()->form))
+            return S("(a path with a key in it)");
+    return req->path;
+}
+
 static void log_refusal(const struct visit *v, enum err e)
 {
     const struct err_info *info = err_info(e);
     enum log_level level = info->status >= 500 ? LOG_ERROR : LOG_INFO;
 
     log_event(&v->cx, level, "request.refused", F("code", info->code), F("status", info->status),
-              F("method", http_method_text(v->req->method)), F("path", v->req->path),
+              F("method", http_method_text(v->req->method)), F("path", loggable_path(v->req)),
               F("address", net_addr_write(v->cx.arena, &v->cx.client)),
               F("caller", v->answer.is_known ? v->answer.who.id : v->who.id),
               F("detail", v->cx.failure.detail));

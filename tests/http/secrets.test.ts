@@ -70,6 +70,8 @@ test("no raw key, password or session token outlives its request", async () => {
       await server.withKey(text, { target: "/api/auth/me" });
       await server.withKey(text, { method: "DELETE", target: "/nowhere" });
       await server.call({ target, fields: { authorization: `Bearer ${text}` } });
+      await server.call({ target: `${target}?key=${text}` });
+      await server.call({ target: `/api/employer/api-keys/${text}`, fields: { cookie: `sallyport_session=${tenant.admin.sessionCookie}` } });
       await server.call({ target: "/api/auth/login", method: "POST", body: { email: ADMIN_EMAIL, password: text } }).catch(() => {});
       await server.withKey(text, { method: "POST", target: "/api/employer/upload-cohort", body: { patients: [somebody(), { email: "x" }] } });
       await server.withKey(text, { method: "POST", target: "/api/employer/upload-cohort", body: "{" });
