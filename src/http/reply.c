@@ -148,6 +148,18 @@ void page_read(struct form *query, char list, struct page *out)
     }
 }
 
+enum err page_query(struct cx *cx, const struct http_req *req, char list, struct page *out)
+{
+    DROP(json) json_t *query = NULL;
+    struct form form;
+
+    TRY(http_req_query_json(cx, req, &query));
+    form_open(&form, cx, query);
+    page_read(&form, list, out);
+    out->after = arena_dup(cx->arena, out->after);
+    return form_close(&form);
+}
+
 void page_write_next(struct cx *cx, struct json_out *j, char list, bool has_more, str last_id)
 {
     json_put_text(j, S("nextCursor"), has_more ? cursor_write(cx->arena, list, last_id) : STR_NONE);

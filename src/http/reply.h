@@ -45,6 +45,9 @@ struct page {
  * form close with E_INVALID_CURSOR. */
 void page_read(struct form *query, char list, struct page *out);
 
+/* A query of nothing but a page, as most lists take. */
+enum err page_query(struct cx *cx, const struct http_req *req, char list, struct page *out);
+
 /*
  * "nextCursor": queries ask for one row more than the limit, and its presence says that there is
  * a next page; last_id is that of the last row shown.

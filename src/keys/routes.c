@@ -33,15 +33,10 @@ static void write_scopes(struct json_out *j)
 
 static enum err get_keys(struct cx *cx, const struct http_req *req, struct http_reply *out)
 {
-    DROP(json) json_t *query = NULL;
     struct key_list keys;
     struct page page;
-    struct form form;
 
-    TRY(http_req_query_json(cx, req, &query));
-    form_open(&form, cx, query);
-    page_read(&form, KEYS_LIST, &page);
-    TRY(form_close(&form));
+    TRY(page_query(cx, req, KEYS_LIST, &page));
     TRY(keys_page(cx, page.after, page.limit, &keys));
 
     struct json_out j = http_reply_json(out, 200);

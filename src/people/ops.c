@@ -8,54 +8,6 @@
 #include "crypto/password.h"
 #include "keys/keys.h"
 
-enum { NAME_MAX_CHARS = 200 };
-
-/* ---- reading ---- */
-
-enum role people_read_role(struct form *f, bool is_required)
-{
-    str text = form_text(f, "role", 32, is_required);
-    enum role role = role_find(text);
-
-    if (text.n && role < ROLE_MEMBER)
-        form_problem(f, "role", "must be ADMIN, EMPLOYER_ADMIN or MEMBER");
-    return role;
-}
-
-str people_read_email(struct form *f)
-{
-    str email = form_text(f, "email", 254, true);
-
-    if (email.n && !text_is_email(email))
-        form_problem(f, "email", "is not an email address");
-    return email;
-}
-
-void people_read_password(struct form *f, struct secret *out)
-{
-    str text = json_text(form_value(f, "password"));
-
-    if (!form_has(f, "password"))
-        return;
-    if (str_is_none(text) || text_fault(text, PASSWORD_MAX_BYTES) ||
-        !text_fault(text, PASSWORD_MIN_CHARS - 1) || text.n > PASSWORD_MAX_BYTES)
-        form_problem(f, "password", "must have at least %d characters and no control characters",
-                     PASSWORD_MIN_CHARS);
-    else
-        secret_set(out, text);
-}
-
-static void read_status(struct form *f, bool *is_active)
-{
-    if (!form_value(f, "status"))
-        return;
-    str status = form_text(f, "status", 16, true);
-    if (str_eq(status, S("active")) || str_eq(status, S("inactive")))
-        *is_active = str_eq(status, S("active"));
-    else if (status.n)
-        form_problem(f, "status", "must be active or inactive");
-}
-
 /* ---- employers ---- */
 
 static enum err insert_employer(struct cx *cx, struct tx *tx, void *arg)
@@ -115,8 +67,8 @@ static enum err change_employer_in_tx(struct cx *cx, struct tx *tx, void *arg)
     TRY(e);
     form_open(&form, cx, change->patch);
     if (form_value(&form, "name"))
-        employer->name = form_text(&form, "name", NAME_MAX_CHARS, true);
-    read_status(&form, &employer->is_active);
+        employer->name = form_text(&form, "name", EMPLOYER_NAME_MAX_CHARS, true);
+    people_read_status(&form, &employer->is_active);
     employer->is_approved = form_bool(&form, "isApproved", employer->is_approved);
     TRY(form_close(&form));
     return people_update_employer(tx, employer);
@@ -207,7 +159,7 @@ static enum err change_user_in_tx(struct cx *cx, struct tx *tx, void *arg)
     form_open(&form, cx, change->patch);
     if (form_value(&form, "role"))
         user->role = people_read_role(&form, true);
-    read_status(&form, &user->is_active);
+    people_read_status(&form, &user->is_active);
     TRY(form_close(&form));
     TRY(check_admins_left(tx, &before, user));
     TRY(people_update_user(tx, user, cx->now_ms));
@@ -277,7 +229,7 @@ enum err people_first_start(struct cx *cx, str email, const struct secret *passw
         return E_OK;
     if (!text_is_email(email))
         return fail(cx, E_INVALID_REQUEST, "admin_email is not an email address.");
-    if (!text_fault(text, PASSWORD_MIN_CHARS - 1) || text_fault(text, PASSWORD_MAX_BYTES))
+    if (!people_password_is_fit(text))
         return fail(cx, E_INVALID_REQUEST, "admin_password must have at least %d characters.",
                     PASSWORD_MIN_CHARS);
     first.admin.employer_id = first.employer.id;

@@ -2,8 +2,8 @@
 #ifndef SALLYPORT_PEOPLE_OPS_H
 #define SALLYPORT_PEOPLE_OPS_H
 
-#include "base/form.h"
 #include "people/queries.h"
+#include "people/rules.h"
 
 enum err people_add_employer(struct cx *cx, str name, bool is_approved, struct employer *out);
 enum err people_page_employers(struct cx *cx, str after, int64_t limit, struct employer_list *out);
@@ -26,10 +26,5 @@ enum err people_page_users(struct cx *cx, str employer_id, str after, int64_t li
  * sessions, in the same transaction. E_USER_NOT_FOUND, E_LAST_ADMIN, E_INVALID_REQUEST.
  */
 enum err people_change_user(struct cx *cx, str id, const json_t *patch, struct user *out);
-
-/* Read members of a form. */
-enum role people_read_role(struct form *f, bool is_required);
-str people_read_email(struct form *f);
-void people_read_password(struct form *f, struct secret *out);
 
 #endif

@@ -5,8 +5,6 @@
 static const char EMPLOYERS_LIST = 'e';
 static const char USERS_LIST = 'u';
 
-enum { EMPLOYER_NAME_MAX_CHARS = 200 };
-
 static void write_employer(struct json_out *j, const struct employer *employer)
 {
     json_open_object(j, STR_NONE);
@@ -32,15 +30,10 @@ static void write_user(struct json_out *j, const struct user *user)
 
 static enum err get_employers(struct cx *cx, const struct http_req *req, struct http_reply *out)
 {
-    DROP(json) json_t *query = NULL;
     struct employer_list employers;
     struct page page;
-    struct form form;
 
-    TRY(http_req_query_json(cx, req, &query));
-    form_open(&form, cx, query);
-    page_read(&form, EMPLOYERS_LIST, &page);
-    TRY(form_close(&form));
+    TRY(page_query(cx, req, EMPLOYERS_LIST, &page));
     TRY(people_page_employers(cx, page.after, page.limit, &employers));
 
     struct json_out j = http_reply_json(out, 200);

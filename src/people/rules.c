@@ -1,0 +1,54 @@
+/* What employers and users may be: reading their members, saying what is wrong with them. */
+#include "people/rules.h"
+
+#include "base/text.h"
+#include "crypto/password.h"
+
+bool people_password_is_fit(str text)
+{
+    return text.n <= PASSWORD_MAX_BYTES && !text_fault(text, PASSWORD_MAX_BYTES) &&
+           text_fault(text, PASSWORD_MIN_CHARS - 1);
+}
+
+enum role people_read_role(struct form *f, bool is_required)
+{
+    str text = form_text(f, "role", 32, is_required);
+    enum role role = role_find(text);
+
+    if (text.n && role < ROLE_MEMBER)
+        form_problem(f, "role", "must be ADMIN, EMPLOYER_ADMIN or MEMBER");
+    return role;
+}
+
+str people_read_email(struct form *f)
+{
+    str email = form_text(f, "email", 254, true);
+
+    if (email.n && !text_is_email(email))
+        form_problem(f, "email", "is not an email address");
+    return email;
+}
+
+void people_read_password(struct form *f, struct secret *out)
+{
+    str text = json_text(form_value(f, "password"));
+
+    if (!form_has(f, "password"))
+        return;
+    if (!people_password_is_fit(text))
+        form_problem(f, "password", "must have at least %d characters and no control characters",
+                     PASSWORD_MIN_CHARS);
+    else
+        secret_set(out, text);
+}
+
+void people_read_status(struct form *f, bool *is_active)
+{
+    if (!form_value(f, "status"))
+        return;
+    str status = form_text(f, "status", 16, true);
+    if (str_eq(status, S("active")) || str_eq(status, S("inactive")))
+        *is_active = str_eq(status, S("active"));
+    else if (status.n)
+        form_problem(f, "status", "must be active or inactive");
+}
