@@ -55,6 +55,7 @@ test("OPTIONS lists the methods, and 405 says the same", async () => {
     assert.equal(field(refusal, "allow"), allow);
   }
   refusedWith(await server.call({ method: "OPTIONS", target: "/nowhere" }), "NOT_FOUND");
+  assert.equal((await server.call({ method: "OPTIONS", target: "*" })).status, 204);
 });
 
 test("a request id that is fit is given back, any other is replaced by a new one", async () => {

@@ -258,9 +258,9 @@ export function check(exchange: Exchange): void {
   if (operation) {
     readOperation(reading, exchange, operation);
     if (exchange.status < 300) readAccepted(reading, exchange, operation);
-  } else if (exchange.method === "OPTIONS" && onPath.length && exchange.status === 204) {
+  } else if (exchange.method === "OPTIONS" && (onPath.length || path === "*") && exchange.status === 204) {
     const allow = (reading.field("allow") ?? "").split(", ");
-    for (const o of onPath.filter((each) => each.parameters === onPath[0]?.parameters))
+    for (const o of path === "*" ? operations : onPath.filter((each) => path === "*" || each.parameters === onPath[0]?.parameters))
       reading.expect(allow.includes(o.method), `Allow lacks ${o.method}`);
   } else if (exchange.method === "HEAD") {
     reading.expect(exchange.status === 404 && exchange.body === "", `${exchange.status} for HEAD of an unknown path`);
