@@ -43,7 +43,7 @@ static void write_json(struct buf *line, const struct cx *cx, enum log_level lev
     json_put_text(&j, S("event"), str_of(event));
     if (cx && cx->request_id.n)
         json_put_text(&j, S("requestId"), cx->request_id);
-    if (cx && cx->doing)
+    if (cx && cx->doing && level >= LOG_WARN)
         json_put_text(&j, S("doing"), str_of(cx->doing));
     for (const struct log_field *f = fields; f->name; f++) {
         if (f->is_number)

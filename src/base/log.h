@@ -1,6 +1,7 @@
 /*
  * The log: an event name, then fields; one line each on standard error. JSON, or coloured text for
- * people where standard error is a terminal. The request id and cx->doing are added.
+ * people where standard error is a terminal. The request id is added; warnings and errors also
+ * say cx->doing.
  *
  *     log_event(cx, LOG_WARN, "key.refused", F("keyId", key.id), F("reason", S("expired")));
  *
