@@ -72,5 +72,6 @@ enum err engine_call(struct tx *tx, store_work work, void *arg);
 enum err engine_down(struct cx *cx, const char *detail);
 
 extern const struct engine sqlite_engine;
+extern const struct engine postgres_engine;
 
 #endif

@@ -11,7 +11,7 @@
 
 enum { RUN_TRIES_MAX = 6, RETRY_LONGEST_MS = 50 };
 
-static const struct engine *const engines[] = {&sqlite_engine};
+static const struct engine *const engines[] = {&sqlite_engine, &postgres_engine};
 
 /* Whether this thread is inside work: a store call from there would wait for itself. */
 static _Thread_local bool is_in_work;

@@ -1,5 +1,5 @@
 /*
- * The only door to what is kept: SQLite now, other engines behind the same functions.
+ * The only door to what is kept: SQLite or PostgreSQL behind the same functions.
  *
  * Work is a function that reads, writes and decides inside a transaction, and may run again; it has
  * no other effect. Statements are written with $1, $2 …, one per function in a capability's
@@ -17,12 +17,14 @@ struct tx;
 struct rows;
 
 struct store_options {
-    const char *url; /* "sqlite:var/sallyport.db" */
-    int readers;     /* connections for reading; 0 = 4 */
+    const char *url; /* "sqlite:var/sallyport.db", "postgresql://host/database" */
+    int readers;     /* SQLite: connections for reading; 0 = 4 */
+    int connections; /* PostgreSQL: connections; 0 = 16 */
 };
 
 /*
- * Open, take the store's lock, and bring the schema up to date.
+ * Open, and bring the schema up to date. SQLite: take the lock, since one process owns the file.
+ * PostgreSQL: several processes share the database.
  *
  * why   on failure: one sentence for the operator, in the caller's arena
  *
@@ -42,7 +44,11 @@ typedef enum err (*store_work)(struct cx *cx, struct tx *tx, void *arg);
  * On SQLite many calls share one commit: each has its savepoint, and all are answered after the
  * commit. work then runs on the writer's thread, while the caller waits.
  *
- * E_STORE_DOWN  nothing was written
+ * On PostgreSQL work has a connection of its own, in READ COMMITTED: each statement sees what was
+ * committed before it. What a rule relies on is locked first, with tx_lock.
+ *
+ * E_STORE_DOWN  nothing was written; but on PostgreSQL, where the connection was lost while the
+ *               change was being committed, it may have been: failure.detail says so
  */
 enum err store_run(struct cx *cx, store_work work, void *arg);
 

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 #undef fail /* ours is another */
+#include <libpq-fe.h>
 
 #include "base/log.h"
 #include "base/time.h"
@@ -25,17 +26,58 @@ struct fixture {
     struct store *store;
     struct cx cx;
     char folder[64];
+    char database[64];
     char url[512];
 };
 
-/* STORE_URL names another engine; without it each fixture is an SQLite file of its own. */
+/* A PostgreSQL's URL with {name} in it; NULL: each fixture is an SQLite file of its own. */
+static inline const char *fixture_template(void)
+{
+    return getenv("STORE_URL");
+}
+
+static inline bool on_sqlite(void)
+{
+    return fixture_template() == NULL;
+}
+
+static inline void fixture_name_url(char out[512], const char *name)
+{
+    const char *url = fixture_template(), *at = strstr(url, "{name}");
+
+    assert_non_null(at);
+    snprintf(out, 512, "%.*s%s%s", (int)(at - url), url, name, at + strlen("{name}"));
+}
+
+/* One statement by hand, past the store: on the test's database, or the one named. */
+static inline void postgres_do(const char *database, const char *format, ...)
+{
+    char url[512], sql[512];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(sql, sizeof sql, format, args);
+    va_end(args);
+    fixture_name_url(url, database);
+    PGconn *db = PQconnectdb(url);
+    PGresult *r = PQexec(db, sql);
+    if (PQresultStatus(r) != PGRES_COMMAND_OK && PQresultStatus(r) != PGRES_TUPLES_OK) {
+        print_error("%s: %s\n", sql, PQerrorMessage(db));
+        abort();
+    }
+    PQclear(r);
+    PQfinish(db);
+}
+
 static inline void fixture_init(struct fixture *f)
 {
-    const char *url = getenv("STORE_URL");
+    static atomic_int n_made;
 
     *f = (struct fixture){.arena = arena_new()};
-    if (url) {
-        snprintf(f->url, sizeof f->url, "%s", url);
+    if (!on_sqlite()) {
+        snprintf(f->database, sizeof f->database, "store_%d_%d", (int)getpid(), n_made++);
+        fixture_name_url(f->url, f->database);
+        postgres_do("postgres", "CREATE DATABASE %s", f->database);
         return;
     }
     snprintf(f->folder, sizeof f->folder, "/tmp/sallyport-store-XXXXXX");
@@ -68,6 +110,8 @@ static inline void fixture_done(struct fixture *f)
 
     store_drop(&f->store);
     arena_drop(&f->arena);
+    if (f->database[0])
+        postgres_do("postgres", "DROP DATABASE %s WITH (FORCE)", f->database);
     if (f->folder[0]) {
         snprintf(command, sizeof command, "rm -r '%s'", f->folder);
         if (system(command) != 0)
