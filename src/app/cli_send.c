@@ -109,6 +109,8 @@ static void note_new_database(const struct config *config)
 {
     const char *path = config->database_url.p + strlen("sqlite:");
 
+    if (config_is_postgres(config->database_url))
+        return;
     if (access(path, F_OK) != 0 && errno == ENOENT)
         fprintf(stderr, "sallyport: no server runs here and there is no database yet: making %s\n",
                 path);

@@ -382,13 +382,16 @@ static void derive_public_url(struct loader *l)
     c->public_url = arena_dup(l->arena, c->public_url);
 }
 
-/* "sqlite:var/sallyport.db" has its socket at "var/sallyport.sock". */
+/* "sqlite:var/sallyport.db" has its socket at "var/sallyport.sock"; a database that is elsewhere,
+ * in the folder the server is started in. */
 static void derive_control_socket(struct loader *l)
 {
     str path = str_sub(l->config->database_url, S("sqlite:").n, l->config->database_url.n);
 
     if (l->config->control_socket.n)
         return;
+    if (config_is_postgres(l->config->database_url))
+        path = S("");
     while (path.n && path.p[path.n - 1] != '/')
         path.n--;
     l->config->control_socket = arena_printf(l->arena, "%.*ssallyport.sock", STR_ARG(path));

@@ -98,6 +98,9 @@ str config_source_text(enum config_source source);
 /* As it would be written in a file; a secret is "(set)" or "(not set)". */
 str config_value_text(struct arena *arena, const struct config *config, enum setting setting);
 
+/* Is the store a PostgreSQL, and not a file? */
+bool config_is_postgres(str database_url);
+
 /* Every setting for people, as rows of a table of five columns, and as one JSON document. */
 void config_write_columns(struct columns *table, const struct config *config);
 void config_write_json(struct arena *arena, const struct config *config, struct buf *out);

@@ -29,6 +29,36 @@ static str units_text(struct arena *arena, size_t (*write)(int64_t, char *), int
     return arena_dup(arena, (str){text, n});
 }
 
+/* The password of "postgresql://user:password@host/database?password=password" stays unsaid. */
+static str without_password(struct arena *arena, str url)
+{
+    str rest = url;
+    str scheme = str_cut(&rest, S("://"));
+    str query = rest;
+    str place = str_cut(&query, S("?"));
+    str host = place;
+    str user = str_cut(&host, S("@"));
+    str out = str_is_none(host)
+                  ? arena_printf(arena, "%.*s://%.*s", STR_ARG(scheme), STR_ARG(place))
+                  : STR_NONE;
+
+    if (str_is_none(out)) {
+        str password = user;
+        str name = str_cut(&password, S(":"));
+        out = arena_printf(arena, "%.*s://%.*s%s@%.*s", STR_ARG(scheme), STR_ARG(name),
+                           str_is_none(password) ? "" : ":***", STR_ARG(host));
+    }
+    for (const char *mark = "?"; query.n; mark = "&") {
+        str value = str_cut(&query, S("&"));
+        str name = str_cut(&value, S("="));
+        if (str_ends(name, S("password")))
+            value = S("***");
+        out = arena_printf(arena, "%.*s%s%.*s=%.*s", STR_ARG(out), mark, STR_ARG(name),
+                           STR_ARG(value));
+    }
+    return out;
+}
+
 str config_value_text(struct arena *arena, const struct config *config, enum setting setting)
 {
     const struct config_spec *spec = config_spec(setting);
@@ -36,6 +66,9 @@ str config_value_text(struct arena *arena, const struct config *config, enum set
 
     switch (spec->kind) {
     case CONFIG_TEXT:
+        if (setting == SETTING_database_url && config_is_postgres(config->database_url))
+            return without_password(arena, config->database_url);
+        return *(const str *)field;
     case CONFIG_CHOICE:
         return *(const str *)field;
     case CONFIG_SECRET:

@@ -115,12 +115,20 @@ static str check_public_url(struct arena *arena, str value)
         "must be http:// or https:// and a host, without a path, like https://api.example.org");
 }
 
+bool config_is_postgres(str database_url)
+{
+    return str_starts(database_url, S("postgresql://"));
+}
+
 static str check_database_url(struct arena *arena, str value)
 {
     (void)arena;
     if (str_starts(value, S("sqlite:")) && value.n > S("sqlite:").n)
         return STR_NONE;
-    return S("must be sqlite: and the path of a file, like sqlite:var/sallyport.db");
+    if (config_is_postgres(value) && value.n > S("postgresql://").n)
+        return STR_NONE;
+    return S("must be sqlite: and the path of a file, like sqlite:var/sallyport.db, or "
+             "postgresql://user@host/database");
 }
 
 static str check_name(struct arena *arena, str value)

@@ -67,13 +67,14 @@ static int complain(const char *what, str why)
 /* why: one sentence, in the arena of parts, which are to be stopped either way. */
 static enum err parts_start(struct parts *parts, const struct config *config, str *why)
 {
-    struct store_options options = {.url = config->database_url.p};
+    struct store_options options = {.url = config->database_url.p,
+                                    .connections = (int)config->database_connections};
 
     *parts = (struct parts){.arena = arena_new(), .config = config};
     start_rules(config);
     TRY(store_open(parts->arena, &options, &parts->store, why));
     struct cx cx = job_cx(parts, parts->arena, "reading the keys");
-    enum err e = keys_learn_imported(&cx);
+    enum err e = keys_learn_store(&cx);
     *why = cx.failure.detail;
     TRY(e);
     parts->door = door_new(&(struct door_settings){.api_vendor = config->api_vendor,
@@ -112,6 +113,9 @@ static void tick(struct parts *parts, int64_t n)
 
     if (keys_flush_usage(&cx) != E_OK)
         log_event(&cx, LOG_WARN, "usage.not_flushed", F("detail", cx.failure.detail));
+    cx.doing = "reading the keys";
+    if (store_is_shared(parts->store) && keys_learn_store(&cx) != E_OK)
+        log_event(&cx, LOG_WARN, "keys.not_learned", F("detail", cx.failure.detail));
     cx.doing = "sweeping sessions";
     if (n % SWEEP_EVERY_TICKS == 0 && auth_sweep(&cx) != E_OK)
         log_event(&cx, LOG_WARN, "sessions.not_swept", F("detail", cx.failure.detail));

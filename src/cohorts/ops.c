@@ -96,7 +96,9 @@ static enum err insert_row(struct cx *cx, struct tx *tx, const struct row *row)
                               .updated_at_ms = cx->now_ms};
 
     row_apply(row, &patient);
-    return cohorts_insert(tx, cx->who->employer_id, &patient, row->email_folded);
+    enum err e = cohorts_insert(tx, cx->who->employer_id, &patient, row->email_folded);
+    /* Somebody else wrote the address meanwhile: the next run finds its holder. */
+    return e == E_STORE_CONFLICT ? E_STORE_BUSY : e;
 }
 
 static enum err write_row(struct cx *cx, struct tx *tx, struct work *work, const struct row *row)
@@ -142,6 +144,7 @@ static enum err write_rows(struct cx *cx, struct tx *tx, void *arg)
 {
     struct work *work = arg;
 
+    TRY(tx_lock(tx, "cohort", cx->who->employer_id));
     work->n_foreign = work->out->created = work->out->updated = work->out->unchanged = 0;
     for (size_t i = 0; i < work->n; i++) {
         work->is_foreign[i] = false;
@@ -158,6 +161,7 @@ static enum err charge_alone(struct cx *cx, struct tx *tx, void *arg)
 {
     struct work *work = arg;
 
+    TRY(tx_lock(tx, "cohort", cx->who->employer_id));
     return charge_foreign(cx, tx, work->n_foreign);
 }
 

@@ -74,8 +74,11 @@ enum err keys_revoke_created_by(struct tx *tx, str person_id, int64_t now_ms);
 /* Something that keys rely on has changed: every entry is read again at its next use. */
 void keys_forget_all(void);
 
-/* Once the store is open: are there imported keys, whose texts have other forms than ours? */
-enum err keys_learn_imported(struct cx *cx);
+/*
+ * Once the store is open: do others change it too, and are there imported keys, whose texts have
+ * other forms than ours? Where others change it, each second, since they may import some.
+ */
+enum err keys_learn_store(struct cx *cx);
 
 /* Write last use and counts to the store: each second, and on stop. */
 enum err keys_flush_usage(struct cx *cx);

@@ -41,10 +41,13 @@ static enum err count_imported(struct cx *cx, struct tx *tx, void *arg)
     return keys_count_imported(tx, arg);
 }
 
-enum err keys_learn_imported(struct cx *cx)
+enum err keys_learn_store(struct cx *cx)
 {
     int64_t n = 0;
 
+    table_set_shared(store_is_shared(cx->store));
+    if (atomic_load(&has_imported))
+        return E_OK;
     TRY(store_read(cx, count_imported, &n));
     if (n > 0)
         atomic_store(&has_imported, true);
@@ -134,9 +137,15 @@ enum err keys_admit(struct cx *cx, const struct secret *key, const struct decide
             decide_unknown(cx, facts, out);
             return E_OK;
         }
-        table_put(epoch, &lookup.row);
+        table_put(epoch, facts->now.mono_ns, &lookup.row);
     }
     return E_OK;
+}
+
+/* Rules about an employer's keys, their number and their current secret, read before they write. */
+static enum err lock_keys(struct cx *cx, struct tx *tx)
+{
+    return tx_lock(tx, "keys", cx->who->employer_id);
 }
 
 /* ---- issuing ---- */
@@ -175,6 +184,7 @@ static enum err insert_issued(struct cx *cx, struct tx *tx, void *arg)
 {
     struct issue *issue = arg;
 
+    TRY(lock_keys(cx, tx));
     TRY(check_room(cx, tx, 1));
     TRY(keys_insert(tx, issue->key));
     return keys_insert_secret(tx, issue->key->id, issue->secret, cx->now_ms);
@@ -265,6 +275,7 @@ static enum err change_in_tx(struct cx *cx, struct tx *tx, void *arg)
     struct key *key = change->out;
     struct form form;
 
+    TRY(lock_keys(cx, tx));
     TRY(find_live(cx, tx, change->id, key));
     struct scope_set before = key->scopes;
     form_open(&form, cx, change->patch);
@@ -302,6 +313,7 @@ static enum err rotate_in_tx(struct cx *cx, struct tx *tx, void *arg)
     struct key_secret kept;
     int64_t ends_at_ms = cx->now_ms + rotate->overlap_s * SECOND_MS;
 
+    TRY(lock_keys(cx, tx));
     TRY(find_live(cx, tx, rotate->id, key));
     TRY(keys_end_secrets(tx, key->id, cx->now_ms, ends_at_ms));
     make_raw(cx, key, &kept, rotate->raw);
@@ -326,6 +338,7 @@ static enum err revoke_in_tx(struct cx *cx, struct tx *tx, void *arg)
 {
     struct get *get = arg;
 
+    TRY(lock_keys(cx, tx));
     TRY(find_own(cx, tx, get->id, get->out));
     return keys_mark_revoked(tx, cx->who->employer_id, get->id, cx->now_ms);
 }
@@ -353,6 +366,7 @@ static enum err import_in_tx(struct cx *cx, struct tx *tx, void *arg)
 {
     struct import *import = arg;
 
+    TRY(lock_keys(cx, tx));
     TRY(check_room(cx, tx, (int64_t)import->n));
     for (import->at = 0; import->at < import->n; import->at++) {
         struct key_import *line = &import->lines[import->at];

@@ -14,6 +14,9 @@
 
 enum { ID_TEXT_BYTES = 40 };
 
+/* Where other processes change keys too, an entry is believed for this long. */
+#define SHARED_FRESH_NS (INT64_C(1000) * 1000 * 1000)
+
 /* One key: stays for the life of the process once it has been used. */
 struct cached_key {
     UT_hash_handle hh; /* by id */
@@ -37,6 +40,7 @@ struct cached_secret {
     int64_t rotated_at_ms;
     int64_t ends_at_ms;
     uint64_t filled_at; /* epoch */
+    int64_t read_at_ns; /* monotonic: before the store was read */
 };
 
 static struct {
@@ -45,11 +49,19 @@ static struct {
     struct cached_secret *secrets;
     uint64_t epoch;     /* raised by every change */
     uint64_t all_stale; /* secrets filled before this epoch are stale */
+    bool is_shared;     /* other processes change keys as well */
 } table;
 
 void table_start(void)
 {
     pthread_rwlock_init(&table.lock, NULL);
+}
+
+void table_set_shared(bool is_shared)
+{
+    pthread_rwlock_wrlock(&table.lock);
+    table.is_shared = is_shared;
+    pthread_rwlock_unlock(&table.lock);
 }
 
 void table_stop(void)
@@ -135,10 +147,12 @@ static void answer_locked(struct arena *arena, struct cached_secret *secret,
         count_use(key, facts);
 }
 
-static bool is_fresh_locked(const struct cached_secret *secret)
+static bool is_fresh_locked(const struct cached_secret *secret, const struct decide_facts *facts)
 {
-    return secret && secret->filled_at >= secret->key->stale_before &&
-           secret->filled_at >= table.all_stale;
+    if (!secret || secret->filled_at < secret->key->stale_before ||
+        secret->filled_at < table.all_stale)
+        return false;
+    return !table.is_shared || facts->now.mono_ns - secret->read_at_ns < SHARED_FRESH_NS;
 }
 
 bool table_decide(struct arena *arena, const struct sha256 *digest,
@@ -148,7 +162,7 @@ bool table_decide(struct arena *arena, const struct sha256 *digest,
 
     pthread_rwlock_rdlock(&table.lock);
     HASH_FIND(hh, table.secrets, digest->bytes, SHA256_BYTES, secret);
-    bool is_fresh = is_fresh_locked(secret);
+    bool is_fresh = is_fresh_locked(secret, facts);
     if (is_fresh)
         answer_locked(arena, secret, facts, out);
     pthread_rwlock_unlock(&table.lock);
@@ -222,7 +236,7 @@ uint64_t table_epoch(void)
     return epoch;
 }
 
-bool table_put(uint64_t epoch, const struct key_row *row)
+bool table_put(uint64_t epoch, int64_t read_at_ns, const struct key_row *row)
 {
     pthread_rwlock_wrlock(&table.lock);
     bool is_current = epoch == table.epoch;
@@ -243,6 +257,7 @@ bool table_put(uint64_t epoch, const struct key_row *row)
         secret->rotated_at_ms = row->secret.rotated_at_ms;
         secret->ends_at_ms = row->secret.ends_at_ms;
         secret->filled_at = epoch;
+        secret->read_at_ns = read_at_ns;
     }
     pthread_rwlock_unlock(&table.lock);
     return is_current;

@@ -12,16 +12,22 @@
 void table_start(void);
 void table_stop(void);
 
+/*
+ * Do other processes change keys too? Then an entry is read again a second after it was read last:
+ * nobody tells this table of their changes.
+ */
+void table_set_shared(bool is_shared);
+
 /* Decide, meter and count a key that is in the table. False: it is not there, or stale. */
 bool table_decide(struct arena *arena, const struct sha256 *digest,
                   const struct decide_facts *facts, struct keys_answer *out);
 
 /*
  * Fill: note the epoch, read the store, put. False: something changed in between and the row may
- * be old; read it again.
+ * be old; read it again. read_at_ns: monotonic, from before the read.
  */
 uint64_t table_epoch(void);
-bool table_put(uint64_t epoch, const struct key_row *row);
+bool table_put(uint64_t epoch, int64_t read_at_ns, const struct key_row *row);
 
 /* A key has changed: stale from now on. */
 void table_touch(str key_id);

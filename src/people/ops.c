@@ -8,6 +8,12 @@
 #include "crypto/password.h"
 #include "keys/keys.h"
 
+/* Changes of employers and users are rare: one at a time, so that what was read is still so. */
+static enum err lock_people(struct tx *tx)
+{
+    return tx_lock(tx, "people", S(""));
+}
+
 /* ---- employers ---- */
 
 static enum err insert_employer(struct cx *cx, struct tx *tx, void *arg)
@@ -60,8 +66,9 @@ static enum err change_employer_in_tx(struct cx *cx, struct tx *tx, void *arg)
     struct change *change = arg;
     struct employer *employer = change->out;
     struct form form;
-    enum err e = people_find_employer(cx, tx, change->id, employer);
 
+    TRY(lock_people(tx));
+    enum err e = people_find_employer(cx, tx, change->id, employer);
     if (e == E_ABSENT)
         return E_EMPLOYER_NOT_FOUND;
     TRY(e);
@@ -150,8 +157,9 @@ static enum err change_user_in_tx(struct cx *cx, struct tx *tx, void *arg)
     struct change *change = arg;
     struct user *user = change->out;
     struct form form;
-    enum err e = people_find_user(cx, tx, change->id, user);
 
+    TRY(lock_people(tx));
+    enum err e = people_find_user(cx, tx, change->id, user);
     if (e == E_ABSENT)
         return E_USER_NOT_FOUND;
     TRY(e);
@@ -203,6 +211,11 @@ static enum err insert_first(struct cx *cx, struct tx *tx, void *arg)
     struct first *first = arg;
     struct employer_list employers;
 
+    /* Another node may be making its first start as well. */
+    TRY(lock_people(tx));
+    TRY(look_for_admin(cx, tx, first));
+    if (!first->is_needed)
+        return E_OK;
     TRY(people_list_employers(cx, tx, STR_NONE, 1, &employers));
     if (employers.n == 0)
         TRY(people_insert_employer(tx, &first->employer));
@@ -235,6 +248,8 @@ enum err people_first_start(struct cx *cx, str email, const struct secret *passw
     first.admin.employer_id = first.employer.id;
     TRY(complete_user(cx, &first.admin, password));
     TRY(store_run(cx, insert_first, &first));
+    if (!first.is_needed)
+        return E_OK;
     log_event(cx, LOG_INFO, "instance.first_start", F("userId", first.admin.id),
               F("employerId", first.admin.employer_id));
     return E_OK;

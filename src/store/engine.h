@@ -16,6 +16,7 @@ struct engine;
 
 struct store {
     const struct engine *engine;
+    bool is_shared; /* as store_is_shared */
 };
 
 struct tx {
@@ -49,6 +50,9 @@ struct engine {
 
     /* Several statements without values, as a migration has them. */
     enum err (*script)(struct tx *tx, const char *sql);
+
+    /* As tx_lock. */
+    enum err (*lock)(struct tx *tx, const char *kind, str id);
 
     /* Nobody else changes the schema until the end of this transaction. */
     enum err (*lock_schema)(struct tx *tx);

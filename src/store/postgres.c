@@ -143,6 +143,14 @@ static void postgres_count(struct store *store, struct store_stats *out)
     };
 }
 
+/* Two names with one hash wait for each other, and nothing worse. */
+static enum err postgres_lock(struct tx *tx, const char *kind, str id)
+{
+    static const char sql[] = "SELECT pg_advisory_xact_lock(hashtextextended($1 || ' ' || $2, 0))";
+
+    return pg_exec(tx, sql, BIND(TEXT(str_of(kind)), TEXT(id)), NULL);
+}
+
 /* Migrations may take as long as they need, and others wait for them as long. The number is the
  * word "sallyport", cut to eight bytes. */
 static enum err postgres_lock_schema(struct tx *tx)
@@ -173,7 +181,7 @@ static enum err postgres_open(struct arena *arena, const struct store_options *o
 {
     struct pg_store *s = mem_new(sizeof *s);
 
-    s->store.engine = &postgres_engine;
+    s->store = (struct store){.engine = &postgres_engine, .is_shared = true};
     enum err e = pg_pool_start(&s->pool, str_of(options->url),
                                connections_wanted(options->connections), arena, why);
     if (e != E_OK) {
@@ -195,6 +203,7 @@ const struct engine postgres_engine = {
     .exec = pg_exec,
     .query = pg_query,
     .script = pg_script,
+    .lock = postgres_lock,
     .lock_schema = postgres_lock_schema,
     .next = pg_next,
     .close = pg_close_rows,

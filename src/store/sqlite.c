@@ -168,6 +168,14 @@ static void sqlite_count(struct store *store, struct store_stats *out)
     };
 }
 
+static enum err sqlite_lock(struct tx *tx, const char *kind, str id)
+{
+    (void)tx;
+    (void)kind;
+    (void)id;
+    return E_OK;
+}
+
 /* One process owns the file: there is nobody else. */
 static enum err sqlite_lock_schema(struct tx *tx)
 {
@@ -277,6 +285,7 @@ const struct engine sqlite_engine = {
     .exec = sqlite_exec,
     .query = sqlite_query,
     .script = sqlite_script,
+    .lock = sqlite_lock,
     .lock_schema = sqlite_lock_schema,
     .next = sqlite_next,
     .close = sqlite_close_rows,

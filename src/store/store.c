@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/banned.h"
+#include "base/text.h"
 #include "base/time.h"
 #include "store/engine.h"
 #include "store/migrate.h"
@@ -81,6 +82,11 @@ enum err store_check(struct cx *cx)
     return cx->store->engine->check(cx->store, cx);
 }
 
+bool store_is_shared(const struct store *store)
+{
+    return store->is_shared;
+}
+
 void store_count(struct store *store, struct store_stats *out)
 {
     store->engine->count(store, out);
@@ -143,15 +149,35 @@ static enum err note(struct tx *tx, enum err e)
     return e;
 }
 
-enum err tx_exec(struct tx *tx, const char *sql, struct binds binds, int64_t *changed)
+/* What one engine would take, another would not: texts are UTF-8, and hold no NUL. */
+static enum err check_texts(struct tx *tx, struct binds binds)
 {
     TRY(tx->failed);
+    for (size_t i = 0; i < binds.n; i++) {
+        str text = binds.list[i].bytes;
+        if (binds.list[i].kind == BIND_TEXT && text.n &&
+            (memchr(text.p, 0, text.n) || text_valid_prefix(text).n != text.n))
+            return note(
+                tx, fail(tx->cx, E_INVALID_REQUEST, "A text is not valid UTF-8, or holds a NUL."));
+    }
+    return E_OK;
+}
+
+enum err tx_exec(struct tx *tx, const char *sql, struct binds binds, int64_t *changed)
+{
+    TRY(check_texts(tx, binds));
     return note(tx, tx->engine->exec(tx, sql, binds, changed));
+}
+
+enum err tx_lock(struct tx *tx, const char *kind, str id)
+{
+    TRY(tx->failed);
+    return note(tx, tx->engine->lock(tx, kind, id));
 }
 
 enum err tx_query(struct tx *tx, const char *sql, struct binds binds, struct rows **out)
 {
-    TRY(tx->failed);
+    TRY(check_texts(tx, binds));
     TRY(note(tx, tx->engine->query(tx, sql, binds, out)));
     (*out)->engine = tx->engine;
     (*out)->tx = tx;

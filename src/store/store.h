@@ -61,6 +61,9 @@ enum err store_read(struct cx *cx, store_work work, void *arg);
 /* Is the store answering? For /readyz. */
 enum err store_check(struct cx *cx);
 
+/* May other processes change what is kept, so that what was read is true only for the moment? */
+bool store_is_shared(const struct store *store);
+
 /* Since it was opened, for metrics. */
 struct store_stats {
     int64_t requests; /* store_run and store_run_large, each try */
@@ -86,7 +89,7 @@ struct binds {
     size_t n;
 };
 
-/* TEXT(STR_NONE) binds NULL. */
+/* TEXT(STR_NONE) binds NULL. Text that is not UTF-8, or holds a NUL: E_INVALID_REQUEST. */
 #define INT(value)  ((struct bind){.kind = BIND_INT, .number = (value)})
 #define TEXT(value) ((struct bind){.kind = BIND_TEXT, .bytes = (value)})
 #define BLOB(p_, n_)                                                                               \
@@ -108,6 +111,13 @@ struct binds {
 
 /* changed may be NULL: rows inserted, updated or deleted. E_STORE_CONFLICT: a unique constraint. */
 enum err tx_exec(struct tx *tx, const char *sql, struct binds binds, int64_t *changed);
+
+/*
+ * Nobody else passes tx_lock of the same kind and id until this transaction ends: for a rule about
+ * several rows, read before they are written. Before the first of those statements, and in one
+ * order everywhere. On SQLite there is one writer, so it does nothing.
+ */
+enum err tx_lock(struct tx *tx, const char *kind, str id);
 
 /* The caller declares it DROP(rows); one set of rows per statement and transaction at a time. */
 enum err tx_query(struct tx *tx, const char *sql, struct binds binds, struct rows **out);

@@ -34,6 +34,21 @@ static void the_number_of_values_must_be_right(void **state)
     assert_int_equal(o.number, 3);
 }
 
+static void text_that_is_no_text_is_refused(void **state)
+{
+    static const str bad[] = {{"a\0b", 3}, {"\xff", 1}, {"\xc3", 1}, {"\xed\xa0\x80", 3}};
+    struct fixture *f = *state;
+    struct one o = {.sql = "SELECT 1 WHERE $1 = 'x'"};
+
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        o.binds = BIND(TEXT(bad[i]));
+        assert_int_equal(store_read(&f->cx, one_int, &o), E_INVALID_REQUEST);
+        assert_int_equal(store_run(&f->cx, one_exec, &o), E_INVALID_REQUEST);
+    }
+    o.binds = BIND(TEXT(S("x")));
+    assert_int_equal(store_read(&f->cx, one_int, &o), E_OK);
+}
+
 static const char blob[] = {'a', 0, (char)0xff, 'z'};
 
 static enum err read_values(struct cx *cx, struct tx *tx, void *arg)
@@ -479,6 +494,35 @@ static void increments_add_up(void **state)
     assert_int_equal(int_sql(f, "SELECT n FROM t_sum", BIND()), THREADS * ROUNDS);
 }
 
+/* Reads, then writes what it read and one more: right only where nobody comes between. */
+static enum err read_then_write(struct cx *cx, struct tx *tx, void *arg)
+{
+    int64_t n;
+
+    (void)cx;
+    (void)arg;
+    TRY(tx_lock(tx, "sum", S("1")));
+    TRY(tx_one_int(tx, "SELECT n FROM t_sum", BIND(), &n));
+    return tx_exec(tx, "UPDATE t_sum SET n = $1", BIND(INT(n + 1)), NULL);
+}
+
+static void read_then_write_once(struct worker *w, struct fixture *f, int i)
+{
+    (void)i;
+    if (store_run(&f->cx, read_then_write, NULL) != E_OK)
+        w->wrong++;
+}
+
+static void a_lock_lets_nobody_come_between(void **state)
+{
+    struct fixture *f = *state;
+
+    make_table(f, "DROP TABLE IF EXISTS t_sum", "CREATE TABLE t_sum (n BIGINT)");
+    assert_int_equal(exec_sql(f, "INSERT INTO t_sum VALUES (0)", BIND()), E_OK);
+    assert_int_equal(run_workers(f, read_then_write_once).wrong, 0);
+    assert_int_equal(int_sql(f, "SELECT n FROM t_sum", BIND()), THREADS * ROUNDS);
+}
+
 struct neighbour {
     int64_t id;
     int kind;
@@ -631,6 +675,7 @@ int main(void)
         ON_A_STORE(values_bind_in_any_order_and_repeatedly),
         ON_A_STORE(the_number_of_values_must_be_right),
         ON_A_STORE(values_come_back_as_they_went),
+        ON_A_STORE(text_that_is_no_text_is_refused),
         ON_A_STORE(no_row_is_absent),
         ON_A_STORE(changed_counts_rows),
         ON_A_STORE(a_unique_constraint_is_a_conflict),
@@ -649,6 +694,7 @@ int main(void)
         ON_A_STORE(many_statements_are_told_apart),
         ON_A_STORE(a_text_changed_in_place_is_another_statement),
         ON_A_STORE(increments_add_up),
+        ON_A_STORE(a_lock_lets_nobody_come_between),
         ON_A_STORE(a_failure_does_not_hurt_its_neighbours),
         ON_A_STORE(more_readers_than_connections_all_get_their_turn),
         ON_A_STORE(opening_again_migrates_nothing),

@@ -685,7 +685,9 @@ static void texts_have_the_form_of_what_they_are_for(void **state)
         {SETTING_public_url, "https://user@a", false},
         {SETTING_database_url, "sqlite:", false},
         {SETTING_database_url, "var/sallyport.db", false},
-        {SETTING_database_url, "postgresql://localhost/x", false},
+        {SETTING_database_url, "postgresql://localhost/x", true},
+        {SETTING_database_url, "postgresql://", false},
+        {SETTING_database_url, "postgres://localhost/x", false},
         {SETTING_environment, "", false},
         {SETTING_environment, "\"production\"", false},
         {SETTING_environment, "pre prod", false},
@@ -771,12 +773,35 @@ static void public_url_is_an_origin(void **state)
     assert_str(world_of("--listen=[::]:9000")->config.public_url, "http://localhost:9000");
 }
 
+static void a_password_in_a_url_is_not_shown(void **state)
+{
+    static const struct {
+        const char *flag, *shown;
+    } cases[] = {
+        {"--database-url=postgresql://h/d", "postgresql://h/d"},
+        {"--database-url=postgresql://u@h/d", "postgresql://u@h/d"},
+        {"--database-url=postgresql://u:p%40ss@h:5432/d?sslmode=require",
+         "postgresql://u:***@h:5432/d?sslmode=require"},
+        {"--database-url=postgresql:///d?password=x&user=u&sslpassword=y",
+         "postgresql:///d?password=***&user=u&sslpassword=***"},
+        {"--database-url=sqlite:a@b:c.db", "sqlite:a@b:c.db"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct world *w = world_of(cases[i].flag);
+        assert_str(config_value_text(w->arena, &w->config, SETTING_database_url), cases[i].shown);
+    }
+}
+
 static void the_control_socket_is_beside_the_database(void **state)
 {
     (void)state;
     assert_str(world_of("--database-url=sqlite:/srv/a/b.db")->config.control_socket,
                "/srv/a/sallyport.sock");
     assert_str(world_of("--database-url=sqlite:b.db")->config.control_socket, "sallyport.sock");
+    assert_str(world_of("--database-url=postgresql://h/a/b")->config.control_socket,
+               "sallyport.sock");
     assert_str(world_of("--control-socket=x.sock")->config.control_socket, "x.sock");
 }
 
@@ -930,6 +955,7 @@ int main(void)
         cmocka_unit_test(only_production_makes_live_keys),
         cmocka_unit_test(listen_is_taken_apart),
         cmocka_unit_test(public_url_is_an_origin),
+        cmocka_unit_test(a_password_in_a_url_is_not_shown),
         cmocka_unit_test(the_control_socket_is_beside_the_database),
         cmocka_unit_test(a_control_socket_that_cannot_be_bound_is_a_problem),
         cmocka_unit_test(trusted_proxies_are_blocks),

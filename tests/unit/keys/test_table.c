@@ -30,16 +30,22 @@ static struct decide_facts some_facts(void)
     return facts;
 }
 
-static bool ask(const char *secret, enum err *code)
+static bool ask_at(const char *secret, int64_t mono_ns, enum err *code)
 {
     DROP(arena) struct arena *arena = arena_new();
     struct decide_facts facts = some_facts();
     struct sha256 digest = digest_sha256(str_of(secret));
     struct keys_answer answer = {0};
-    bool is_there = table_decide(arena, &digest, &facts, &answer);
 
+    facts.now.mono_ns = mono_ns;
+    bool is_there = table_decide(arena, &digest, &facts, &answer);
     *code = answer.verdict.code;
     return is_there;
+}
+
+static bool ask(const char *secret, enum err *code)
+{
+    return ask_at(secret, some_facts().now.mono_ns, code);
 }
 
 static int start(void **state)
@@ -63,7 +69,7 @@ static void what_was_put_is_decided(void **state)
 
     (void)state;
     assert_false(ask("secret", &code));
-    assert_true(table_put(table_epoch(), &row));
+    assert_true(table_put(table_epoch(), 0, &row));
     assert_true(ask("secret", &code));
     assert_int_equal(code, E_OK);
     assert_false(ask("other", &code));
@@ -75,11 +81,11 @@ static void a_touched_key_is_read_again(void **state)
     enum err code;
 
     (void)state;
-    assert_true(table_put(table_epoch(), &row));
+    assert_true(table_put(table_epoch(), 0, &row));
     table_touch(S("key_1"));
     assert_false(ask("secret", &code));
     row.key.revoked_at_ms = 1;
-    assert_true(table_put(table_epoch(), &row));
+    assert_true(table_put(table_epoch(), 0, &row));
     assert_true(ask("secret", &code));
     assert_int_equal(code, E_API_KEY_REVOKED);
 }
@@ -92,13 +98,13 @@ static void every_secret_of_a_touched_key_is_read_again(void **state)
     enum err code;
 
     (void)state;
-    assert_true(table_put(table_epoch(), &former));
+    assert_true(table_put(table_epoch(), 0, &former));
     table_touch(S("key_1"));
-    assert_true(table_put(table_epoch(), &current));
+    assert_true(table_put(table_epoch(), 0, &current));
     assert_true(ask("current", &code));
     assert_false(ask("former", &code));
     former.secret.rotated_at_ms = former.secret.ends_at_ms = 1;
-    assert_true(table_put(table_epoch(), &former));
+    assert_true(table_put(table_epoch(), 0, &former));
     assert_true(ask("former", &code));
     assert_int_equal(code, E_API_KEY_REVOKED);
     assert_true(ask("current", &code));
@@ -113,7 +119,7 @@ static void a_row_read_before_a_change_is_not_put(void **state)
 
     (void)state;
     table_touch(S("key_1"));
-    assert_false(table_put(epoch, &row));
+    assert_false(table_put(epoch, 0, &row));
     assert_false(ask("secret", &code));
 }
 
@@ -123,11 +129,27 @@ static void touching_all_makes_every_key_be_read_again(void **state)
     enum err code;
 
     (void)state;
-    assert_true(table_put(table_epoch(), &row));
+    assert_true(table_put(table_epoch(), 0, &row));
     table_touch_all();
     assert_false(ask("secret", &code));
-    assert_true(table_put(table_epoch(), &row));
+    assert_true(table_put(table_epoch(), 0, &row));
     assert_true(ask("secret", &code));
+}
+
+static void where_others_change_keys_an_entry_is_believed_for_a_second(void **state)
+{
+    static const int64_t second_ns = 1000000000;
+    struct key_row row = a_row("key_1", "secret");
+    enum err code;
+
+    (void)state;
+    assert_true(table_put(table_epoch(), 7, &row));
+    assert_true(ask_at("secret", 7 + 5 * second_ns, &code));
+    table_set_shared(true);
+    assert_true(ask_at("secret", 7 + second_ns - 1, &code));
+    assert_false(ask_at("secret", 7 + second_ns, &code));
+    assert_true(table_put(table_epoch(), 7 + second_ns, &row));
+    assert_true(ask_at("secret", 7 + second_ns, &code));
 }
 
 static void usage_is_taken_once_and_can_be_given_back(void **state)
@@ -138,7 +160,7 @@ static void usage_is_taken_once_and_can_be_given_back(void **state)
     enum err code;
 
     (void)state;
-    assert_true(table_put(table_epoch(), &row));
+    assert_true(table_put(table_epoch(), 0, &row));
     for (int i = 0; i < 3; i++)
         assert_true(ask("secret", &code));
     assert_int_equal(table_take_usage(arena, list, 4), 1);
@@ -163,7 +185,7 @@ static void *call_often(void *arg)
     for (int i = 0; i < CALLS; i++) {
         while (!ask("secret", &code)) {
             uint64_t epoch = table_epoch();
-            table_put(epoch, &row);
+            table_put(epoch, 0, &row);
         }
         *passed += code == E_OK;
         if (i % 97 == 0)
@@ -202,7 +224,7 @@ static void a_key_passes_no_more_than_its_limit(void **state)
 
     (void)state;
     row.key.rate = (struct rate_policy){.requests = 10, .window_ms = 60000};
-    assert_true(table_put(table_epoch(), &row));
+    assert_true(table_put(table_epoch(), 0, &row));
     for (int i = 0; i < 50; i++) {
         assert_true(ask("limited", &code));
         passed += code == E_OK;
@@ -218,6 +240,7 @@ int main(void)
         IN_A_TABLE(a_touched_key_is_read_again),
         IN_A_TABLE(every_secret_of_a_touched_key_is_read_again),
         IN_A_TABLE(a_row_read_before_a_change_is_not_put),
+        IN_A_TABLE(where_others_change_keys_an_entry_is_believed_for_a_second),
         IN_A_TABLE(touching_all_makes_every_key_be_read_again),
         IN_A_TABLE(usage_is_taken_once_and_can_be_given_back),
         IN_A_TABLE(no_call_is_lost_among_threads),
