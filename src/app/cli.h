@@ -177,6 +177,7 @@ void cli_show_new_key(struct cli_show *show, const json_t *answer);
 void cli_show_rotated_key(struct cli_show *show, const json_t *answer);
 void cli_show_revoked(struct cli_show *show, const json_t *answer);
 void cli_show_imported(struct cli_show *show, const json_t *answer);
+void cli_show_rekeyed(struct cli_show *show, const json_t *answer);
 
 /* A problem body: title, detail, what to do, and the list of errors. */
 void cli_show_problem(struct cli_show *show, const json_t *problem);

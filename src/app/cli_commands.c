@@ -315,6 +315,15 @@ static void build_import(struct cli_form *form, struct cli_request *out)
     cli_read_import(form, form->inputs->file, &out->body);
 }
 
+/* ---- the instance ---- */
+
+static void build_rekey(struct cli_form *form, struct cli_request *out)
+{
+    (void)form;
+    out->method = HTTP_POST;
+    out->target = S("/api/admin/instance-key/rotate");
+}
+
 /* ---- the table ---- */
 
 static const struct cli_flag no_flags[] = {{0}};
@@ -355,6 +364,8 @@ const struct cli_command cli_commands[] = {
      "sallyport config", CLI_CONFIG, no_flags},
     {NULL, "migrate", NULL, "Bring the database up to date, without starting the server.",
      "sallyport migrate", CLI_MIGRATE, no_flags},
+    {NULL, "rekey", NULL, "Make a new instance key; what the present one made stays valid.",
+     "sallyport rekey", CLI_REQUEST, no_flags, build_rekey, cli_show_rekeyed},
     {NULL, "version", NULL, "Show which release this is.", "sallyport version", CLI_VERSION,
      no_flags},
     {NULL, "help", "COMMAND", "Explain a command, a group of them, or settings.",

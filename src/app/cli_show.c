@@ -312,6 +312,17 @@ void cli_show_imported(struct cli_show *show, const json_t *answer)
     put_keys(show, json_object_get(answer, "keys"));
 }
 
+/* ---- the instance ---- */
+
+void cli_show_rekeyed(struct cli_show *show, const json_t *answer)
+{
+    put_line(show, S("Made a new instance key; it is in force."), TINT_BOLD);
+    put_facts(show, (const struct fact[]){{"key", plain(member(answer, "keyId"))},
+                                          {"previous", plain(member(answer, "previousKeyId"))},
+                                          {0}});
+    buf_put(show->out, S("Back up its file; the copies you have hold the former key only.\n"));
+}
+
 /* ---- problems ---- */
 
 /* "keys[3].scopes[0]: is not a scope", or "row 7, email: …" */

@@ -226,7 +226,8 @@ static enum setting setting_of_variable(str rest)
     for (int s = 0; s < SETTINGS_END; s++)
         if (str_ieq(setting_info((enum setting)s)->name, rest))
             return (enum setting)s;
-    return SETTINGS_END;
+    /* The short name of the one that is mostly given so. */
+    return str_eq(rest, S("KEY")) ? SETTING_instance_key : SETTINGS_END;
 }
 
 /* True if the entry held a secret: it is wiped, and must go. */
@@ -382,19 +383,30 @@ static void derive_public_url(struct loader *l)
     c->public_url = arena_dup(l->arena, c->public_url);
 }
 
-/* "sqlite:var/sallyport.db" has its socket at "var/sallyport.sock"; a database that is elsewhere,
- * in the folder the server is started in. */
-static void derive_control_socket(struct loader *l)
+/* Beside "sqlite:var/sallyport.db" is "var/sallyport.sock"; with a database that is elsewhere, it
+ * is in the folder the server is started in. */
+static str beside_database(struct loader *l, const char *name)
 {
     str path = str_sub(l->config->database_url, S("sqlite:").n, l->config->database_url.n);
 
-    if (l->config->control_socket.n)
-        return;
     if (config_is_postgres(l->config->database_url))
         path = S("");
     while (path.n && path.p[path.n - 1] != '/')
         path.n--;
-    l->config->control_socket = arena_printf(l->arena, "%.*ssallyport.sock", STR_ARG(path));
+    return arena_printf(l->arena, "%.*s%s", STR_ARG(path), name);
+}
+
+static void derive_key_file(struct loader *l)
+{
+    if (l->config->key_file.n == 0)
+        l->config->key_file = beside_database(l, "instance.key");
+}
+
+static void derive_control_socket(struct loader *l)
+{
+    if (l->config->control_socket.n)
+        return;
+    l->config->control_socket = beside_database(l, "sallyport.sock");
     if (l->config->control_socket.n > SOCKET_PATH_MAX_BYTES)
         problem(l, S("control_socket"), shown(l->arena, l->config->control_socket),
                 S("beside the database"),
@@ -431,6 +443,7 @@ static void derive(struct loader *l)
     config_split_listen(l->config->listen, &l->config->listen_host, &l->config->listen_port);
     l->config->listen_host = arena_dup(l->arena, l->config->listen_host);
     derive_public_url(l);
+    derive_key_file(l);
     derive_control_socket(l);
     derive_proxies(l);
     derive_log(l);

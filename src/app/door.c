@@ -18,6 +18,7 @@
 #include "base/time.h"
 #include "cohorts/cohorts.h"
 #include "http/reply.h"
+#include "instance/instance.h"
 #include "keys/keys.h"
 #include "people/people.h"
 
@@ -54,6 +55,7 @@ struct door *door_new(const struct door_settings *settings, struct store *store)
     router_add(&door->router, key_routes);
     router_add(&door->router, cohort_routes);
     router_add(&door->router, people_routes);
+    router_add(&door->router, instance_routes);
     return door;
 }
 

@@ -18,6 +18,7 @@
 #include "cohorts/cohorts.h"
 #include "crypto/password.h"
 #include "http/reply.h"
+#include "instance/instance.h"
 #include "keys/keys.h"
 #include "people/people.h"
 
@@ -29,6 +30,7 @@ struct parts {
     const struct config *config;
     struct store *store;
     struct door *door;
+    const char *doing; /* what parts_start failed in */
 };
 
 static void start_rules(const struct config *config)
@@ -64,15 +66,29 @@ static int complain(const char *what, str why)
     return 1;
 }
 
+static enum err start_instance(struct parts *parts, str *why)
+{
+    struct cx cx = job_cx(parts, parts->arena, "reading the instance key");
+    enum err e = instance_start(
+        &cx, &(struct instance_settings){parts->config->key_file.p, &parts->config->instance_key});
+
+    *why = cx.failure.detail;
+    return e;
+}
+
 /* why: one sentence, in the arena of parts, which are to be stopped either way. */
 static enum err parts_start(struct parts *parts, const struct config *config, str *why)
 {
     struct store_options options = {.url = config->database_url.p,
                                     .connections = (int)config->database_connections};
 
-    *parts = (struct parts){.arena = arena_new(), .config = config};
+    *parts =
+        (struct parts){.arena = arena_new(), .config = config, .doing = "cannot open the store"};
     start_rules(config);
     TRY(store_open(parts->arena, &options, &parts->store, why));
+    parts->doing = "cannot use the instance key";
+    TRY(start_instance(parts, why));
+    parts->doing = "cannot read the store";
     struct cx cx = job_cx(parts, parts->arena, "reading the keys");
     enum err e = keys_learn_store(&cx);
     *why = cx.failure.detail;
@@ -91,6 +107,7 @@ static void parts_stop(struct parts *parts)
     cohorts_start(0);
     auth_stop();
     keys_stop();
+    instance_stop();
     arena_drop(&parts->arena);
 }
 
@@ -200,11 +217,12 @@ int app_serve(struct config *config)
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     log_start(config->log_least, config->log_is_json);
     if (parts_start(&parts, config, &why) != E_OK)
-        status = complain("cannot open the store", why);
+        status = complain(parts.doing, why);
     else if (first_start(&parts, &why) != E_OK)
         status = complain("cannot make the first ADMIN", why);
     else {
         secret_drop(&config->admin_password);
+        secret_drop(&config->instance_key);
         status = serve(&parts);
     }
     parts_stop(&parts);
@@ -219,7 +237,7 @@ int app_migrate(const struct config *config)
 
     log_start(config->log_least, config->log_is_json);
     if (parts_start(&parts, config, &why) != E_OK)
-        status = complain("cannot open the store", why);
+        status = complain(parts.doing, why);
     else
         printf("The store's schema is up to date.\n");
     parts_stop(&parts);

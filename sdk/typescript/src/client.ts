@@ -185,6 +185,11 @@ export class Sallyport {
     return data(this.http.PATCH("/api/admin/users/{userId}", { params: { path: { userId } }, body: patch }));
   }
 
+  /** A new instance key; what the present one made stays valid until the next rotation. */
+  rotateInstanceKey(): Promise<Schemas["InstanceKeyRotated"]> {
+    return data(this.http.POST("/api/admin/instance-key/rotate"));
+  }
+
   // ---- the server ----
 
   health(): Promise<Schemas["Health"]> {

@@ -242,6 +242,12 @@ export const errors = {
     cause: "Without one nobody could manage this server.",
     fix: "Create another ADMIN first.",
   },
+  INSTANCE_KEY_FIXED: {
+    status: 409,
+    message: "The server cannot write its instance key.",
+    cause: "The setting instance_key holds the key, and not a file.",
+    fix: "Put a new key, a colon and the present key into that setting, and start the server again.",
+  },
   COHORT_INVALID: {
     status: 422,
     message: "The cohort has rows that are not valid; nothing was written.",

@@ -429,6 +429,36 @@ export interface paths {
         patch: operations["updateUser"];
         trace?: never;
     };
+    "/api/admin/instance-key/rotate": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The API version. Required with an API key on `/api/employer/*`.
+                 * @example 2026-02-01
+                 */
+                "x-api-version"?: components["parameters"]["ApiVersion"];
+                /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
+                "x-employer-id"?: components["parameters"]["ActFor"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a new instance key
+         * @description The key under which the server authenticates what it keeps. The present one becomes the
+         *     previous, which still verifies; the one before that is forgotten. `sallyport rekey` does
+         *     the same.
+         */
+        post: operations["rotateInstanceKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -451,6 +481,12 @@ export interface components {
         EmployerId: string;
         /** @example user_01j8z6m3q4v5w6x7y8z9a0 */
         UserId: string;
+        /** @example ik_8f3a90c1d2e4b576 */
+        InstanceKeyId: string;
+        InstanceKeyRotated: {
+            keyId: components["schemas"]["InstanceKeyId"];
+            previousKeyId: components["schemas"]["InstanceKeyId"];
+        };
         /**
          * @description ADMIN runs the instance, EMPLOYER_ADMIN manages an employer's keys and cohort, MEMBER reads.
          * @enum {string}
@@ -899,7 +935,7 @@ export interface components {
          * @description Why a request was refused. GET /docs/errors/{code} explains each; new ones may be added.
          * @enum {string}
          */
-        ErrorCode: "MALFORMED_REQUEST" | "REQUEST_TIMEOUT" | "URI_TOO_LONG" | "HEADERS_TOO_LARGE" | "NOT_IMPLEMENTED" | "HTTP_VERSION_NOT_SUPPORTED" | "EXPECTATION_FAILED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_JSON" | "INVALID_REQUEST" | "INVALID_CURSOR" | "UNSUPPORTED_API_VERSION" | "MISSING_CREDENTIALS" | "SESSION_REQUIRED" | "SESSION_INVALID" | "LOGIN_FAILED" | "LOGIN_THROTTLED" | "INVALID_API_KEY" | "API_KEY_REVOKED" | "API_KEY_INACTIVE" | "API_KEY_NOT_YET_VALID" | "API_KEY_EXPIRED" | "EMPLOYER_INACTIVE" | "EMPLOYER_NOT_APPROVED" | "API_KEY_IP_NOT_ALLOWED" | "GEO_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "INSUFFICIENT_ROLE" | "ORIGIN_NOT_ALLOWED" | "RATE_LIMITED" | "API_KEY_NOT_FOUND" | "EMPLOYER_NOT_FOUND" | "USER_NOT_FOUND" | "API_KEY_LIMIT" | "API_KEY_NOT_LIVE" | "EMAIL_TAKEN" | "LAST_ADMIN" | "COHORT_INVALID" | "FOREIGN_EMAIL_LIMIT" | "INTERNAL_ERROR" | "STORE_DOWN" | "OVERLOADED" | "SHUTTING_DOWN";
+        ErrorCode: "MALFORMED_REQUEST" | "REQUEST_TIMEOUT" | "URI_TOO_LONG" | "HEADERS_TOO_LARGE" | "NOT_IMPLEMENTED" | "HTTP_VERSION_NOT_SUPPORTED" | "EXPECTATION_FAILED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_JSON" | "INVALID_REQUEST" | "INVALID_CURSOR" | "UNSUPPORTED_API_VERSION" | "MISSING_CREDENTIALS" | "SESSION_REQUIRED" | "SESSION_INVALID" | "LOGIN_FAILED" | "LOGIN_THROTTLED" | "INVALID_API_KEY" | "API_KEY_REVOKED" | "API_KEY_INACTIVE" | "API_KEY_NOT_YET_VALID" | "API_KEY_EXPIRED" | "EMPLOYER_INACTIVE" | "EMPLOYER_NOT_APPROVED" | "API_KEY_IP_NOT_ALLOWED" | "GEO_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "INSUFFICIENT_ROLE" | "ORIGIN_NOT_ALLOWED" | "RATE_LIMITED" | "API_KEY_NOT_FOUND" | "EMPLOYER_NOT_FOUND" | "USER_NOT_FOUND" | "API_KEY_LIMIT" | "API_KEY_NOT_LIVE" | "EMAIL_TAKEN" | "LAST_ADMIN" | "INSTANCE_KEY_FIXED" | "COHORT_INVALID" | "FOREIGN_EMAIL_LIMIT" | "INTERNAL_ERROR" | "STORE_DOWN" | "OVERLOADED" | "SHUTTING_DOWN";
     };
     responses: {
         /** @description Bad Request: MALFORMED_REQUEST. */
@@ -1381,6 +1417,21 @@ export interface components {
                     status?: 409;
                     /** @enum {unknown} */
                     code?: "LAST_ADMIN";
+                };
+            };
+        };
+        /** @description Conflict: INSTANCE_KEY_FIXED. */
+        Refused409E: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "INSTANCE_KEY_FIXED";
                 };
             };
         };
@@ -2963,6 +3014,49 @@ export interface operations {
             413: components["responses"]["Refused413A"];
             414: components["responses"]["Refused414A"];
             415: components["responses"]["Refused415A"];
+            417: components["responses"]["Refused417A"];
+            431: components["responses"]["Refused431A"];
+            500: components["responses"]["Refused500A"];
+            501: components["responses"]["Refused501A"];
+            503: components["responses"]["Refused503B"];
+            505: components["responses"]["Refused505A"];
+        };
+    };
+    rotateInstanceKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The API version. Required with an API key on `/api/employer/*`.
+                 * @example 2026-02-01
+                 */
+                "x-api-version"?: components["parameters"]["ApiVersion"];
+                /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
+                "x-employer-id"?: components["parameters"]["ActFor"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The ids of both keys. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InstanceKeyRotated"];
+                };
+            };
+            400: components["responses"]["Refused400B"];
+            401: components["responses"]["Refused401B"];
+            403: components["responses"]["Refused403B"];
+            404: components["responses"]["Refused404B"];
+            408: components["responses"]["Refused408A"];
+            409: components["responses"]["Refused409E"];
+            413: components["responses"]["Refused413A"];
+            414: components["responses"]["Refused414A"];
             417: components["responses"]["Refused417A"];
             431: components["responses"]["Refused431A"];
             500: components["responses"]["Refused500A"];

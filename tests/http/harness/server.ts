@@ -97,6 +97,10 @@ export class Instance {
     return join(this.folder, "control.sock");
   }
 
+  get keyFile(): string {
+    return join(this.folder, "instance.key");
+  }
+
   /** No setting of the caller's own environment reaches the server. */
   env(more: Settings = {}): NodeJS.ProcessEnv {
     const env: NodeJS.ProcessEnv = {};
@@ -105,6 +109,8 @@ export class Instance {
     const settings: Settings = {
       database_url: this.database,
       control_socket: this.controlSocket,
+      // Beside the database is nowhere, if that is another engine's.
+      key_file: this.keyFile,
       workers: 8,
       // The tests of one file sign many people in, all from one address.
       login_failures_per_address: 1000,
@@ -118,6 +124,11 @@ export class Instance {
   /** A command; it reaches the server if one runs, and the store itself if not. */
   cli(args: string[], input?: string): Promise<CliResult> {
     return run(args, this.env(), this.folder, input);
+  }
+
+  /** The same with other settings. */
+  cliWith(args: string[], more: Settings): Promise<CliResult> {
+    return run(args, this.env(more), this.folder);
   }
 
   async cliJson(args: string[], input?: string): Promise<any> {

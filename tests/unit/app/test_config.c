@@ -468,6 +468,8 @@ static const char *sample_text(enum setting setting)
         {SETTING_trusted_proxies, "10.0.0.0/8, fd00::/8"},
         {SETTING_control_socket, "/run/sallyport.sock"},
         {SETTING_database_url, "sqlite:/srv/other.db"},
+        {SETTING_key_file, "/etc/sallyport/instance.key"},
+        {SETTING_instance_key, "a key is judged when it is used"},
         {SETTING_environment, "staging"},
         {SETTING_admin_email, "root@example.org"},
         {SETTING_admin_password, "a long enough password"},
@@ -802,6 +804,9 @@ static void the_control_socket_is_beside_the_database(void **state)
     assert_str(world_of("--database-url=sqlite:b.db")->config.control_socket, "sallyport.sock");
     assert_str(world_of("--database-url=postgresql://h/a/b")->config.control_socket,
                "sallyport.sock");
+    assert_str(world_of("--database-url=sqlite:/srv/a/b.db")->config.key_file,
+               "/srv/a/instance.key");
+    assert_str(world_of("--key-file=k")->config.key_file, "k");
     assert_str(world_of("--control-socket=x.sock")->config.control_socket, "x.sock");
 }
 
