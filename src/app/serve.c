@@ -1,6 +1,5 @@
 /*
- * The server: start every part in order, serve until told to stop, stop in reverse order. The main
- * thread is the clockwork meanwhile.
+ * The server: start, serve until told to stop, stop. The main thread is the clockwork meanwhile.
  */
 #include <errno.h>
 #include <signal.h>
@@ -9,56 +8,11 @@
 #include <unistd.h>
 
 #include "app/app.h"
-#include "app/door.h"
-#include "auth/auth.h"
+#include "app/parts.h"
 #include "base/banned.h"
-#include "base/json.h"
 #include "base/log.h"
-#include "base/time.h"
-#include "cohorts/cohorts.h"
-#include "crypto/password.h"
 #include "http/reply.h"
-#include "instance/instance.h"
-#include "keys/keys.h"
 #include "people/people.h"
-
-enum { TICK_MS = 1000, SWEEP_EVERY_TICKS = 600 };
-
-/* What lives from start to stop; built by parts_start, taken down by parts_stop. */
-struct parts {
-    struct arena *arena;
-    const struct config *config;
-    struct store *store;
-    struct door *door;
-    const char *doing; /* what parts_start failed in */
-};
-
-static void start_rules(const struct config *config)
-{
-    json_start();
-    password_start();
-    http_set_public_url(&config->public_url);
-    keys_start(&(struct keys_settings){
-        .form = {S("mt"), config->key_environment},
-        .scopes_may_widen = config->key_scopes_may_widen,
-        .live_max = config->api_key_limit,
-        .guesses_a_minute = config->guess_limit,
-        .version_is_required = config->api_version_required,
-    });
-    auth_start(&(struct auth_settings){
-        .session_lifetime_ms = config->session_lifetime_ms,
-        .failures_per_account = config->login_failures_per_account,
-        .failures_per_address = config->login_failures_per_address,
-        .cookie_is_secure = config->public_url_is_https,
-    });
-    cohorts_start(config->foreign_email_limit);
-}
-
-static struct cx job_cx(struct parts *parts, struct arena *arena, const char *doing)
-{
-    return (struct cx){
-        .arena = arena, .now_ms = time_now_ms(), .store = parts->store, .doing = doing};
-}
 
 static int complain(const char *what, str why)
 {
@@ -66,54 +20,9 @@ static int complain(const char *what, str why)
     return 1;
 }
 
-static enum err start_instance(struct parts *parts, str *why)
-{
-    struct cx cx = job_cx(parts, parts->arena, "reading the instance key");
-    enum err e = instance_start(
-        &cx, &(struct instance_settings){parts->config->key_file.p, &parts->config->instance_key});
-
-    *why = cx.failure.detail;
-    return e;
-}
-
-/* why: one sentence, in the arena of parts, which are to be stopped either way. */
-static enum err parts_start(struct parts *parts, const struct config *config, str *why)
-{
-    struct store_options options = {.url = config->database_url.p,
-                                    .connections = (int)config->database_connections};
-
-    *parts =
-        (struct parts){.arena = arena_new(), .config = config, .doing = "cannot open the store"};
-    start_rules(config);
-    TRY(store_open(parts->arena, &options, &parts->store, why));
-    parts->doing = "cannot use the instance key";
-    TRY(start_instance(parts, why));
-    parts->doing = "cannot read the store";
-    struct cx cx = job_cx(parts, parts->arena, "reading the keys");
-    enum err e = keys_learn_store(&cx);
-    *why = cx.failure.detail;
-    TRY(e);
-    parts->door = door_new(&(struct door_settings){.api_vendor = config->api_vendor,
-                                                   .trusted_proxies = config->proxies,
-                                                   .n_trusted_proxies = config->n_proxies},
-                           parts->store);
-    return E_OK;
-}
-
-static void parts_stop(struct parts *parts)
-{
-    door_drop(&parts->door);
-    store_drop(&parts->store);
-    cohorts_start(0);
-    auth_stop();
-    keys_stop();
-    instance_stop();
-    arena_drop(&parts->arena);
-}
-
 static enum err first_start(struct parts *parts, str *why)
 {
-    struct cx cx = job_cx(parts, parts->arena, "making the first ADMIN");
+    struct cx cx = parts_cx(parts, parts->arena, "making the first ADMIN");
     enum err e =
         people_first_start(&cx, parts->config->admin_email, &parts->config->admin_password);
 
@@ -122,21 +31,6 @@ static enum err first_start(struct parts *parts, str *why)
 }
 
 /* ---- the clockwork ---- */
-
-static void tick(struct parts *parts, int64_t n)
-{
-    DROP(arena) struct arena *arena = arena_new();
-    struct cx cx = job_cx(parts, arena, "flushing usage");
-
-    if (keys_flush_usage(&cx) != E_OK)
-        log_event(&cx, LOG_WARN, "usage.not_flushed", F("detail", cx.failure.detail));
-    cx.doing = "reading the keys";
-    if (store_is_shared(parts->store) && keys_learn_store(&cx) != E_OK)
-        log_event(&cx, LOG_WARN, "keys.not_learned", F("detail", cx.failure.detail));
-    cx.doing = "sweeping sessions";
-    if (n % SWEEP_EVERY_TICKS == 0 && auth_sweep(&cx) != E_OK)
-        log_event(&cx, LOG_WARN, "sessions.not_swept", F("detail", cx.failure.detail));
-}
 
 static sigset_t stop_signals(void)
 {
@@ -153,14 +47,14 @@ static sigset_t stop_signals(void)
 static void run_until_stopped(struct parts *parts)
 {
     sigset_t set = stop_signals();
-    struct timespec wait = {.tv_sec = TICK_MS / 1000};
+    struct timespec wait = {.tv_sec = PARTS_TICK_MS / 1000};
 
     for (int64_t n = 1;; n++) {
         int signal = sigtimedwait(&set, NULL, &wait);
         if (signal > 0)
             break;
         if (errno == EAGAIN)
-            tick(parts, n);
+            parts_tick(parts, n);
     }
 }
 
@@ -202,7 +96,7 @@ static int serve(struct parts *parts)
     log_event(NULL, LOG_INFO, "server.stopping", F("within", parts->config->shutdown_timeout_ms));
     http_engine_stop(engine, parts->config->shutdown_timeout_ms);
     http_engine_drop(&engine);
-    tick(parts, 0);
+    parts_tick(parts, 0);
     log_event(NULL, LOG_INFO, "server.stopped", F("pid", (int)getpid()));
     return 0;
 }

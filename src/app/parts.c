@@ -1,0 +1,101 @@
+/* Start every part in order, tick them, stop them in reverse order. */
+#include "app/parts.h"
+
+#include "auth/auth.h"
+#include "base/banned.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/time.h"
+#include "cohorts/cohorts.h"
+#include "crypto/password.h"
+#include "http/reply.h"
+#include "instance/instance.h"
+#include "keys/keys.h"
+
+enum { SWEEP_EVERY_TICKS = 600 };
+
+static void start_rules(const struct config *config)
+{
+    json_start();
+    password_start();
+    http_set_public_url(&config->public_url);
+    keys_start(&(struct keys_settings){
+        .form = {S("mt"), config->key_environment},
+        .scopes_may_widen = config->key_scopes_may_widen,
+        .live_max = config->api_key_limit,
+        .guesses_a_minute = config->guess_limit,
+        .version_is_required = config->api_version_required,
+    });
+    auth_start(&(struct auth_settings){
+        .session_lifetime_ms = config->session_lifetime_ms,
+        .failures_per_account = config->login_failures_per_account,
+        .failures_per_address = config->login_failures_per_address,
+        .cookie_is_secure = config->public_url_is_https,
+    });
+    cohorts_start(config->foreign_email_limit);
+}
+
+struct cx parts_cx(const struct parts *parts, struct arena *arena, const char *doing)
+{
+    return (struct cx){
+        .arena = arena, .now_ms = time_now_ms(), .store = parts->store, .doing = doing};
+}
+
+static enum err start_instance(struct parts *parts, str *why)
+{
+    struct cx cx = parts_cx(parts, parts->arena, "reading the instance key");
+    enum err e = instance_start(
+        &cx, &(struct instance_settings){parts->config->key_file.p, &parts->config->instance_key});
+
+    *why = cx.failure.detail;
+    return e;
+}
+
+enum err parts_start(struct parts *parts, const struct config *config, str *why)
+{
+    struct store_options options = {.url = config->database_url.p,
+                                    .connections = (int)config->database_connections};
+
+    *parts =
+        (struct parts){.arena = arena_new(), .config = config, .doing = "cannot open the store"};
+    start_rules(config);
+    TRY(store_open(parts->arena, &options, &parts->store, why));
+    parts->doing = "cannot use the instance key";
+    TRY(start_instance(parts, why));
+    parts->doing = "cannot read the store";
+    struct cx cx = parts_cx(parts, parts->arena, "reading the keys");
+    enum err e = keys_learn_store(&cx);
+    *why = cx.failure.detail;
+    TRY(e);
+    parts->door = door_new(&(struct door_settings){.api_vendor = config->api_vendor,
+                                                   .trusted_proxies = config->proxies,
+                                                   .n_trusted_proxies = config->n_proxies},
+                           parts->store);
+    return E_OK;
+}
+
+void parts_stop(struct parts *parts)
+{
+    door_drop(&parts->door);
+    store_drop(&parts->store);
+    cohorts_start(0);
+    auth_stop();
+    keys_stop();
+    instance_stop();
+    arena_drop(&parts->arena);
+}
+
+void parts_tick(struct parts *parts, int64_t n)
+{
+    DROP(arena) struct arena *arena = arena_new();
+    struct cx cx = parts_cx(parts, arena, "flushing usage");
+
+    if (keys_flush_usage(&cx) != E_OK)
+        log_event(&cx, LOG_WARN, "usage.not_flushed", F("detail", cx.failure.detail));
+    cx.doing = "reading the keys";
+    if (store_is_shared(parts->store) && keys_learn_store(&cx) != E_OK)
+        log_event(&cx, LOG_WARN, "keys.not_learned", F("detail", cx.failure.detail));
+    cx.doing = "sweeping sessions";
+    if (n % SWEEP_EVERY_TICKS == 0 && auth_sweep(&cx) != E_OK)
+        log_event(&cx, LOG_WARN, "sessions.not_swept", F("detail", cx.failure.detail));
+}

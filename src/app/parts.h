@@ -1,0 +1,32 @@
+/*
+ * The parts that a process is made of, whether it serves or answers one command: the rules of each
+ * capability, the store, the instance key, the door.
+ */
+#ifndef SALLYPORT_APP_PARTS_H
+#define SALLYPORT_APP_PARTS_H
+
+#include "app/config.h"
+#include "app/door.h"
+#include "base/cx.h"
+
+enum { PARTS_TICK_MS = 1000 };
+
+struct parts {
+    struct arena *arena;
+    const struct config *config;
+    struct store *store;
+    struct door *door;
+    const char *doing; /* what parts_start failed in */
+};
+
+/* why: one sentence, in the arena of parts, which are to be stopped either way. */
+enum err parts_start(struct parts *parts, const struct config *config, str *why);
+void parts_stop(struct parts *parts);
+
+/* What is done every PARTS_TICK_MS, and at the end; n counts them. Failures are logged. */
+void parts_tick(struct parts *parts, int64_t n);
+
+/* For work that nobody asked for. */
+struct cx parts_cx(const struct parts *parts, struct arena *arena, const char *doing);
+
+#endif
