@@ -5,8 +5,8 @@
 //     node tests/http/run.mjs [name …]         only the files whose name contains one of these
 //     node tests/http/run.mjs --but name …     all the others
 //
-// SALLYPORT_BIN (build/sallyport), SALLYPORT_TEST_DATABASE_URL, SALLYPORT_TEST_SEED,
-// SALLYPORT_TEST_JOBS (2)
+// SALLYPORT_BIN (build/sallyport), STORE_URL (a PostgreSQL of script/lib/postgres; not set: SQLite),
+// SALLYPORT_TEST_SEED, SALLYPORT_TEST_JOBS (2)
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -10,6 +10,7 @@ import { createClient, type ClientOptions, type IssuedApiKey, type Sallyport } f
 
 import { assertNoViolations, check } from "./contract.js";
 import { binary } from "./paths.js";
+import * as postgres from "./postgres.js";
 import { call, type Answer, type Call } from "./raw.js";
 
 export const ADMIN_EMAIL = "root@sallyport.test";
@@ -79,6 +80,9 @@ function run(args: string[], env: NodeJS.ProcessEnv, cwd: string, input?: string
   });
 }
 
+/** The suite runs once on each engine. */
+export const onPostgres = process.env["STORE_URL"] !== undefined;
+
 /** A folder with a store in it, whether or not a server runs on it. */
 export class Instance {
   readonly folder = mkdtempSync(join(tmpdir(), "sallyport-test-"));
@@ -86,10 +90,7 @@ export class Instance {
   readonly #settings: Settings;
 
   constructor(settings: Settings = {}) {
-    const name = `t${process.pid}_${randomBytes(4).toString("hex")}`;
-    // Another engine: a URL with {name} in it, which is a fresh database for each instance.
-    const template = process.env["SALLYPORT_TEST_DATABASE_URL"];
-    this.database = template?.replace("{name}", name) ?? `sqlite:${join(this.folder, "sallyport.db")}`;
+    this.database = onPostgres ? postgres.makeDatabase() : `sqlite:${join(this.folder, "sallyport.db")}`;
     this.#settings = settings;
   }
 
@@ -141,7 +142,17 @@ export class Instance {
     return Server.start(this);
   }
 
+  /** Every file that something may have been written to. */
+  files(): string[] {
+    return [this.folder, ...(onPostgres ? postgres.folders(this.database) : [])].flatMap((folder) =>
+      readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
+        entry.isFile() ? [join(folder, entry.name)] : [],
+      ),
+    );
+  }
+
   remove(): void {
+    if (onPostgres) postgres.dropDatabase(this.database);
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
