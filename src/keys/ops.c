@@ -269,6 +269,16 @@ static enum err find_live(struct cx *cx, struct tx *tx, str id, struct key *out)
     return E_OK;
 }
 
+/* The key is read again after a failure too: where the commit was made and only its answer was
+ * lost, a revoked key would go on working. */
+static enum err run_on_key(struct cx *cx, str id, store_work work, void *arg)
+{
+    enum err e = store_run(cx, work, arg);
+
+    table_touch(id);
+    return e;
+}
+
 static enum err change_in_tx(struct cx *cx, struct tx *tx, void *arg)
 {
     struct change *change = arg;
@@ -293,8 +303,7 @@ enum err keys_change(struct cx *cx, str id, const json_t *patch, struct key *out
 {
     struct change change = {id, patch, out};
 
-    TRY(store_run(cx, change_in_tx, &change));
-    table_touch(id);
+    TRY(run_on_key(cx, id, change_in_tx, &change));
     log_event(cx, LOG_INFO, "key.updated", F("keyId", id), F("by", cx->who->id));
     return E_OK;
 }
@@ -327,8 +336,7 @@ enum err keys_rotate(struct cx *cx, str id, int64_t overlap_s, struct key *out, 
 {
     struct rotate rotate = {id, overlap_s, out, raw};
 
-    TRY(store_run(cx, rotate_in_tx, &rotate));
-    table_touch(id);
+    TRY(run_on_key(cx, id, rotate_in_tx, &rotate));
     log_event(cx, LOG_INFO, "key.rotated", F("keyId", id), F("by", cx->who->id),
               F("overlapSeconds", overlap_s));
     return E_OK;
@@ -348,8 +356,7 @@ enum err keys_revoke(struct cx *cx, str id)
     struct key key;
     struct get get = {id, &key};
 
-    TRY(store_run(cx, revoke_in_tx, &get));
-    table_touch(id);
+    TRY(run_on_key(cx, id, revoke_in_tx, &get));
     log_event(cx, LOG_INFO, "key.revoked", F("keyId", id), F("by", cx->who->id));
     return E_OK;
 }
@@ -388,8 +395,8 @@ enum err keys_import(struct cx *cx, struct key_import *lines, size_t n, size_t *
     }
     enum err e = store_run_large(cx, import_in_tx, &import);
     *taken = import.at;
-    TRY(e);
     atomic_store(&has_imported, true);
+    TRY(e);
     log_event(cx, LOG_INFO, "keys.imported", F("keys", n), F("by", cx->who->id));
     return E_OK;
 }

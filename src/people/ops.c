@@ -61,6 +61,17 @@ struct change {
     void *out;
 };
 
+/* Keys stop with their owners. After E_STORE_DOWN too: the commit may have been made, and only its
+ * answer lost. */
+static enum err run_on_owner(struct cx *cx, store_work work, void *arg)
+{
+    enum err e = store_run(cx, work, arg);
+
+    if (e == E_OK || e == E_STORE_DOWN)
+        keys_forget_all();
+    return e;
+}
+
 static enum err change_employer_in_tx(struct cx *cx, struct tx *tx, void *arg)
 {
     struct change *change = arg;
@@ -85,8 +96,7 @@ enum err people_change_employer(struct cx *cx, str id, const json_t *patch, stru
 {
     struct change change = {id, patch, out};
 
-    TRY(store_run(cx, change_employer_in_tx, &change));
-    keys_forget_all();
+    TRY(run_on_owner(cx, change_employer_in_tx, &change));
     log_event(cx, LOG_INFO, "employer.updated", F("employerId", id));
     return E_OK;
 }
@@ -181,8 +191,7 @@ enum err people_change_user(struct cx *cx, str id, const json_t *patch, struct u
 {
     struct change change = {id, patch, out};
 
-    TRY(store_run(cx, change_user_in_tx, &change));
-    keys_forget_all();
+    TRY(run_on_owner(cx, change_user_in_tx, &change));
     log_event(cx, LOG_INFO, out->is_active ? "user.updated" : "user.deactivated", F("userId", id));
     return E_OK;
 }

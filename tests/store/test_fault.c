@@ -1,0 +1,576 @@
+/*
+ * Every request that changes something, with each of its calls to the store failing in turn. A
+ * refusal leaves nothing behind, an answer that was lost leaves all or nothing, a lost race is run
+ * again; and the same request then succeeds, so that no failure is remembered in memory.
+ */
+#include "fixture.h"
+
+#include <inttypes.h>
+
+#include "app/parts.h"
+#include "base/json.h"
+#include "store/fault.h"
+
+enum { CALLS_MAX = 1000, TABLES_MAX = 64, TEXT_BYTES = 512 };
+
+/* ---- a server without a socket, on a store that can fail ---- */
+
+struct world {
+    struct fixture f;
+    struct config config;
+    struct parts parts;
+    struct store *real;
+    char employer_id[64];
+    int n_made; /* numbers what is made, so that each is another */
+};
+
+static void load_config(struct world *w)
+{
+    char url_flag[600];
+    char key_line[] = "SALLYPORT_KEY="
+                      "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+    char *args[] = {url_flag, NULL}, *environment[] = {key_line, NULL};
+    struct config_input in = {args, environment, "/nonexistent/sallyport.conf", false};
+    str why = STR_NONE;
+
+    snprintf(url_flag, sizeof url_flag, "--database-url=%s", w->f.url);
+    if (!config_load(w->f.arena, &in, &w->config, &why)) {
+        print_error("%.*s\n", STR_ARG(why));
+        assert_true(false);
+    }
+}
+
+struct answer {
+    int status;
+    char code[64];     /* of a problem */
+    char id[64];       /* of what was made */
+    char raw_key[128]; /* of a key that was issued */
+    bool has_retry_after;
+};
+
+static void keep_text(char *out, size_t max, const json_t *object, const char *name)
+{
+    str text = json_text(json_object_get(object, name));
+
+    snprintf(out, max, "%.*s", STR_ARG(text));
+}
+
+static struct answer answer_of(struct world *w, const struct http_reply *reply)
+{
+    DROP(json) json_t *body = NULL;
+    struct cx cx = {.arena = w->f.arena};
+    struct answer answer = {.status = reply->status};
+
+    if (reply->body.n && json_read(&cx, buf_str(&reply->body), &body) == E_OK) {
+        keep_text(answer.code, sizeof answer.code, body, "code");
+        keep_text(answer.id, sizeof answer.id, body, "id");
+        keep_text(answer.raw_key, sizeof answer.raw_key, body, "rawKey");
+    }
+    for (size_t i = 0; i < reply->n_fields; i++)
+        answer.has_retry_after |= str_ieq(reply->fields[i].name, S("retry-after"));
+    return answer;
+}
+
+static struct answer ask(struct world *w, enum http_method method, const char *path,
+                         const char *body, struct http_field extra)
+{
+    struct http_field fields[3] = {{.name = S("content-type"), .value = S("application/json")}};
+    size_t n = 1;
+    str rest = str_of(path);
+
+    if (w->employer_id[0])
+        fields[n++] =
+            (struct http_field){.name = S("x-employer-id"), .value = str_of(w->employer_id)};
+    if (extra.name.n)
+        fields[n++] = extra;
+    struct http_req req = {.method = method,
+                           .target = rest,
+                           .path = str_cut(&rest, S("?")),
+                           .query = rest,
+                           .fields = fields,
+                           .n_fields = n,
+                           .body = str_of(body),
+                           .is_local = true,
+                           .local_uid = 0};
+    struct http_reply reply;
+
+    door_run_local(w->parts.door, w->f.arena, &req, &reply);
+    struct answer answer = answer_of(w, &reply);
+    http_reply_drop(&reply);
+    return answer;
+}
+
+static struct answer ask_plainly(struct world *w, enum http_method method, const char *path,
+                                 const char *body)
+{
+    return ask(w, method, path, body, (struct http_field){0});
+}
+
+static int world_setup(void **state)
+{
+    struct world *w = calloc(1, sizeof *w);
+    str why = STR_NONE;
+
+    fixture_init(&w->f);
+    load_config(w);
+    if (parts_start(&w->parts, &w->config, &why) != E_OK) {
+        print_error("%.*s\n", STR_ARG(why));
+        assert_true(false);
+    }
+    quiet();
+    w->real = w->parts.store;
+    w->parts.store = fault_wrap(w->real);
+    door_drop(&w->parts.door);
+    w->parts.door =
+        door_new(&(struct door_settings){.api_vendor = S("boundedhealth")}, w->parts.store);
+    w->f.cx = (struct cx){.arena = w->f.arena, .now_ms = time_now_ms(), .store = w->real};
+    struct answer made = ask_plainly(w, HTTP_POST, "/api/admin/employers", "{\"name\":\"Acme\"}");
+    assert_int_equal(made.status, 201);
+    memcpy(w->employer_id, made.id, sizeof w->employer_id);
+    *state = w;
+    return 0;
+}
+
+static int world_teardown(void **state)
+{
+    struct world *w = *state;
+
+    store_drop(&w->parts.store);
+    w->parts.store = w->real;
+    parts_stop(&w->parts);
+    config_drop(&w->config);
+    fixture_done(&w->f);
+    free(w);
+    return 0;
+}
+
+/* ---- all that is kept, as one text ---- */
+
+struct tables {
+    char names[TABLES_MAX][64];
+    int n;
+};
+
+static enum err list_tables(struct cx *cx, struct tx *tx, void *arg)
+{
+    static const char sqlite[] = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY 1";
+    static const char postgres[] = "SELECT tablename::text FROM pg_tables"
+                                   " WHERE schemaname = current_schema() ORDER BY 1";
+    struct tables *tables = arg;
+    DROP(rows) struct rows *rows = NULL;
+    enum err e;
+
+    (void)cx;
+    tables->n = 0;
+    TRY(tx_query(tx, on_sqlite() ? sqlite : postgres, BIND(), &rows));
+    while (rows_next(rows, &e)) {
+        assert_true(tables->n < TABLES_MAX);
+        str name = rows_text(rows, 0);
+        snprintf(tables->names[tables->n++], 64, "%.*s", STR_ARG(name));
+    }
+    return e;
+}
+
+struct text_query {
+    const char *sql;
+    str out;
+};
+
+static enum err ask_text(struct cx *cx, struct tx *tx, void *arg)
+{
+    struct text_query *q = arg;
+    DROP(rows) struct rows *rows = NULL;
+    enum err e;
+
+    TRY(tx_query(tx, q->sql, BIND(), &rows));
+    if (rows_next(rows, &e))
+        q->out = arena_dup(cx->arena, rows_text(rows, 0));
+    return e;
+}
+
+static str text_sql(struct world *w, str sql)
+{
+    struct text_query q = {.sql = sql.p, .out = S("")};
+
+    assert_int_equal(store_read(&w->f.cx, ask_text, &q), E_OK);
+    return q.out;
+}
+
+/* The rows of a table in some fixed order. */
+static str rows_of(struct world *w, const char *table)
+{
+    struct arena *arena = w->f.arena;
+
+    if (!on_sqlite())
+        return text_sql(w, arena_printf(arena,
+                                        "SELECT string_agg(t::text, E'\\n' ORDER BY t::text)"
+                                        " FROM %s t",
+                                        table));
+    str columns =
+        text_sql(w, arena_printf(arena,
+                                 "SELECT group_concat('quote(' || name || ')', '||'',''||')"
+                                 " FROM pragma_table_info('%s')",
+                                 table));
+    return text_sql(w, arena_printf(arena,
+                                    "SELECT group_concat(r, char(10)) FROM"
+                                    " (SELECT %.*s AS r FROM %s ORDER BY 1)",
+                                    STR_ARG(columns), table));
+}
+
+struct dump {
+    str text;
+    int64_t rows[TABLES_MAX];
+    int n;
+};
+
+static struct dump dump(struct world *w)
+{
+    struct tables tables;
+    struct dump d = {.text = S("")};
+
+    assert_int_equal(store_read(&w->f.cx, list_tables, &tables), E_OK);
+    assert_true(tables.n > 5);
+    for (d.n = 0; d.n < tables.n; d.n++) {
+        str rows = rows_of(w, tables.names[d.n]);
+        d.text = arena_printf(w->f.arena, "%.*s\n== %s\n%.*s", STR_ARG(d.text), tables.names[d.n],
+                              STR_ARG(rows));
+        d.rows[d.n] = rows.n ? 1 : 0;
+        for (size_t i = 0; i < rows.n; i++)
+            d.rows[d.n] += rows.p[i] == '\n';
+    }
+    return d;
+}
+
+static bool is_same_growth(const struct dump *before, const struct dump *after,
+                           const struct dump *before2, const struct dump *after2)
+{
+    for (int i = 0; i < before->n; i++)
+        if (after->rows[i] - before->rows[i] != after2->rows[i] - before2->rows[i])
+            return false;
+    return true;
+}
+
+/* ---- requests ---- */
+
+struct request {
+    enum http_method method;
+    char path[TEXT_BYTES];
+    char body[TEXT_BYTES];
+    char key[64]; /* an Idempotency-Key, or none */
+};
+
+/* Makes what the request is about, and writes the request; run without faults. */
+typedef void (*make_request)(struct world *w, struct request *out);
+
+static struct answer send(struct world *w, const struct request *r)
+{
+    struct http_field key = {.name = S("idempotency-key"), .value = str_of(r->key)};
+
+    return ask(w, r->method, r->path, r->body, r->key[0] ? key : (struct http_field){0});
+}
+
+static struct answer make_key(struct world *w)
+{
+    struct answer made = ask_plainly(w, HTTP_POST, "/api/employer/api-keys",
+                                     "{\"name\":\"k\",\"scopes\":[\"cohort:read\"]}");
+
+    assert_int_equal(made.status, 201);
+    return made;
+}
+
+static void creating_a_key(struct world *w, struct request *out)
+{
+    (void)w;
+    out->method = HTTP_POST;
+    snprintf(out->path, TEXT_BYTES, "/api/employer/api-keys");
+    snprintf(out->body, TEXT_BYTES, "{\"name\":\"k\",\"scopes\":[\"cohort:read\"]}");
+}
+
+static void changing_a_key(struct world *w, struct request *out)
+{
+    out->method = HTTP_PATCH;
+    snprintf(out->path, TEXT_BYTES, "/api/employer/api-keys/%s", make_key(w).id);
+    snprintf(out->body, TEXT_BYTES,
+             "{\"status\":\"inactive\",\"scopes\":[\"cohort:read\","
+             "\"cohort:write\"]}");
+}
+
+static void rotating_a_key(struct world *w, struct request *out)
+{
+    out->method = HTTP_POST;
+    snprintf(out->path, TEXT_BYTES, "/api/employer/api-keys/%s/rotate", make_key(w).id);
+}
+
+static void revoking_a_key(struct world *w, struct request *out)
+{
+    out->method = HTTP_DELETE;
+    snprintf(out->path, TEXT_BYTES, "/api/employer/api-keys/%s", make_key(w).id);
+}
+
+static void importing_keys(struct world *w, struct request *out)
+{
+    int n = ++w->n_made;
+
+    out->method = HTTP_POST;
+    snprintf(out->path, TEXT_BYTES, "/api/employer/api-keys/import");
+    snprintf(out->body, TEXT_BYTES,
+             "{\"keys\":[{\"name\":\"a\",\"scopes\":[\"cohort:read\"],\"key\":\"imported-%08d-a\"},"
+             "{\"name\":\"b\",\"scopes\":[\"cohort:read\"],\"key\":\"imported-%08d-b\"}]}",
+             n, n);
+}
+
+static void write_patients(struct request *out, int a, int b, const char *last_name)
+{
+    out->method = HTTP_POST;
+    snprintf(out->path, TEXT_BYTES, "/api/employer/upload-cohort");
+    snprintf(out->body, TEXT_BYTES,
+             "{\"patients\":[{\"email\":\"p%d@p.test\",\"firstName\":\"P\",\"lastName\":\"%s\"},"
+             "{\"email\":\"p%d@p.test\",\"firstName\":\"P\",\"lastName\":\"%s\"}]}",
+             a, last_name, b, last_name);
+}
+
+static void uploading_new_patients(struct world *w, struct request *out)
+{
+    int a = ++w->n_made, b = ++w->n_made;
+
+    write_patients(out, a, b, "New");
+}
+
+static void uploading_a_known_and_a_new_patient(struct world *w, struct request *out)
+{
+    int a = ++w->n_made, b = ++w->n_made, c = ++w->n_made;
+
+    write_patients(out, a, b, "Old");
+    assert_int_equal(send(w, out).status, 200);
+    write_patients(out, a, c, "Changed");
+}
+
+static void creating_an_employer(struct world *w, struct request *out)
+{
+    (void)w;
+    out->method = HTTP_POST;
+    snprintf(out->path, TEXT_BYTES, "/api/admin/employers");
+    snprintf(out->body, TEXT_BYTES, "{\"name\":\"Another\"}");
+}
+
+static void changing_an_employer(struct world *w, struct request *out)
+{
+    out->method = HTTP_PATCH;
+    snprintf(out->path, TEXT_BYTES, "/api/admin/employers/%s", w->employer_id);
+    snprintf(out->body, TEXT_BYTES, "{\"name\":\"Acme %d\"}", ++w->n_made);
+}
+
+static void creating_a_user(struct world *w, struct request *out)
+{
+    out->method = HTTP_POST;
+    snprintf(out->path, TEXT_BYTES, "/api/admin/users");
+    snprintf(out->body, TEXT_BYTES,
+             "{\"email\":\"u%d@u.test\",\"role\":\"MEMBER\",\"employerId\":\"%s\"}", ++w->n_made,
+             w->employer_id);
+}
+
+static void deactivating_a_user(struct world *w, struct request *out)
+{
+    creating_a_user(w, out);
+    struct answer made = send(w, out);
+    assert_int_equal(made.status, 201);
+    out->method = HTTP_PATCH;
+    snprintf(out->path, TEXT_BYTES, "/api/admin/users/%s", made.id);
+    snprintf(out->body, TEXT_BYTES, "{\"status\":\"inactive\"}");
+}
+
+static void listing_patients(struct world *w, struct request *out)
+{
+    (void)w;
+    out->method = HTTP_GET;
+    snprintf(out->path, TEXT_BYTES, "/api/employer/cohort");
+    out->body[0] = 0;
+}
+
+static void listing_keys(struct world *w, struct request *out)
+{
+    make_key(w);
+    out->method = HTTP_GET;
+    snprintf(out->path, TEXT_BYTES, "/api/employer/api-keys");
+}
+
+/* ---- faults ---- */
+
+static bool is_good(const struct answer *answer)
+{
+    return answer->status >= 200 && answer->status < 300;
+}
+
+static void blame(const char *what, int64_t n, enum fault_kind kind, const struct answer *answer)
+{
+    print_error("%s, call %" PRId64 " failing (kind %d): answered %d %s\n", what, n, kind,
+                answer->status, answer->code);
+    assert_true(false);
+}
+
+/* What the request adds to each table, and how many calls it makes, when nothing fails. */
+struct sound {
+    struct dump before, after;
+    int64_t calls;
+};
+
+static struct sound run_soundly(struct world *w, make_request make, enum fault_kind kind)
+{
+    struct request request = {0};
+    struct sound sound;
+
+    make(w, &request);
+    sound.before = dump(w);
+    fault_at(w->parts.store, 0, kind);
+    struct answer answer = send(w, &request);
+    if (!is_good(&answer))
+        blame("without a fault", 0, kind, &answer);
+    sound.calls = fault_calls(w->parts.store);
+    sound.after = dump(w);
+    return sound;
+}
+
+static void check_one(struct world *w, const char *name, make_request make,
+                      const struct sound *sound, int64_t n, enum fault_kind kind)
+{
+    struct request request = {0};
+
+    fault_at(w->parts.store, 0, kind);
+    make(w, &request);
+    struct dump before = dump(w);
+    fault_at(w->parts.store, n, kind);
+    struct answer answer = send(w, &request);
+    assert_true(fault_has_come(w->parts.store));
+    fault_at(w->parts.store, 0, kind);
+    struct dump after = dump(w);
+    bool is_whole = is_same_growth(&before, &after, &sound->before, &sound->after);
+    bool is_nothing = str_eq(before.text, after.text);
+
+    if (kind == FAULT_BUSY) {
+        if (!is_good(&answer) || !is_whole)
+            blame(name, n, kind, &answer);
+        return;
+    }
+    if (answer.status != 503 || strcmp(answer.code, "STORE_DOWN") != 0 || !answer.has_retry_after)
+        blame(name, n, kind, &answer);
+    if (!is_nothing && !(kind == FAULT_AFTER && is_whole))
+        blame(name, n, kind, &answer);
+    /* And then again, as a client would. What was made without our knowing may be there already. */
+    answer = send(w, &request);
+    if (!is_good(&answer) && is_nothing)
+        blame(name, n, kind, &answer);
+}
+
+static const struct {
+    const char *name;
+    make_request make;
+} requests[] = {
+    {"creating a key", creating_a_key},
+    {"changing a key", changing_a_key},
+    {"rotating a key", rotating_a_key},
+    {"revoking a key", revoking_a_key},
+    {"importing keys", importing_keys},
+    {"uploading new patients", uploading_new_patients},
+    {"uploading a known and a new patient", uploading_a_known_and_a_new_patient},
+    {"creating an employer", creating_an_employer},
+    {"changing an employer", changing_an_employer},
+    {"creating a user", creating_a_user},
+    {"deactivating a user", deactivating_a_user},
+    {"listing patients", listing_patients},
+    {"listing keys", listing_keys},
+};
+
+static void check_all(struct world *w, enum fault_kind kind)
+{
+    for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
+        struct sound sound = run_soundly(w, requests[i].make, kind);
+        assert_in_range(sound.calls, kind == FAULT_AFTER ? 0 : 2, CALLS_MAX);
+        for (int64_t n = 1; n <= sound.calls; n++)
+            check_one(w, requests[i].name, requests[i].make, &sound, n, kind);
+    }
+}
+
+static void a_store_that_fails_leaves_nothing_half_done(void **state)
+{
+    check_all(*state, FAULT_DOWN);
+}
+
+static void a_commit_whose_answer_is_lost_is_whole_or_absent(void **state)
+{
+    check_all(*state, FAULT_AFTER);
+}
+
+static void a_lost_race_is_run_again_and_counts_once(void **state)
+{
+    check_all(*state, FAULT_BUSY);
+}
+
+/* ---- what is kept in memory ---- */
+
+static int status_with(struct world *w, const struct answer *key)
+{
+    struct http_field fields[] = {{.name = S("x-api-version"), .value = S("v1")}};
+    struct http_req req = {.method = HTTP_GET,
+                           .target = S("/api/employer/cohort"),
+                           .path = S("/api/employer/cohort"),
+                           .fields = fields,
+                           .n_fields = 1,
+                           .n_api_keys = 1};
+    struct http_reply reply;
+
+    secret_set(&req.api_key, str_of(key->raw_key));
+    door_run_local(w->parts.door, w->f.arena, &req, &reply);
+    int status = reply.status;
+    http_reply_drop(&reply);
+    secret_drop(&req.api_key);
+    return status;
+}
+
+/* The answer said 503, and the store has it revoked: the key table must not go on believing. */
+static void a_key_whose_revocation_was_not_answered_is_asked_of_the_store(void **state)
+{
+    struct world *w = *state;
+
+    struct request request = {.method = HTTP_DELETE};
+    struct answer key = make_key(w);
+
+    assert_int_equal(status_with(w, &key), 200);
+    snprintf(request.path, TEXT_BYTES, "/api/employer/api-keys/%s", key.id);
+    fault_at(w->parts.store, 1, FAULT_AFTER);
+    assert_int_equal(send(w, &request).status, 503);
+    assert_true(fault_has_come(w->parts.store));
+    assert_int_equal(status_with(w, &key), 401);
+}
+
+static void usage_that_could_not_be_written_is_written_later(void **state)
+{
+    static const char sql[] = "SELECT request_count FROM api_key WHERE id = $1";
+    struct world *w = *state;
+    struct answer key = make_key(w);
+    int64_t used = 0;
+
+    for (int64_t n = 1;; n++) {
+        fault_at(w->parts.store, 0, FAULT_DOWN);
+        assert_int_equal(status_with(w, &key), 200);
+        used++;
+        fault_at(w->parts.store, n, FAULT_DOWN);
+        parts_tick(&w->parts, 1);
+        if (!fault_has_come(w->parts.store))
+            break;
+    }
+    assert_int_equal(int_sql(&w->f, sql, BIND(TEXT(str_of(key.id)))), used);
+}
+
+int main(void)
+{
+#define IN_A_WORLD(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
+    const struct CMUnitTest tests[] = {
+        IN_A_WORLD(a_store_that_fails_leaves_nothing_half_done),
+        IN_A_WORLD(a_commit_whose_answer_is_lost_is_whole_or_absent),
+        IN_A_WORLD(a_lost_race_is_run_again_and_counts_once),
+        IN_A_WORLD(a_key_whose_revocation_was_not_answered_is_asked_of_the_store),
+        IN_A_WORLD(usage_that_could_not_be_written_is_written_later),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
