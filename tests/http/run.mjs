@@ -65,6 +65,8 @@ function report(file, output, code) {
   totals.failed += failed;
   const name = file.slice(dist.length + 1);
   console.log(`${failed ? "FAILED" : "passed"} ${name}: ${passed} passed, ${failed} failed`);
+  // What a test has measured, as `# figures: …`.
+  for (const [, line] of output.matchAll(/^# (?:\\# )?(figures: .*)$/gm)) console.log(`    ${line}`);
   if (failed) console.log(output.split("\n").map((line) => `    ${line}`).join("\n"));
 }
 

@@ -1,7 +1,10 @@
 /** Databases of the PostgreSQL that script/lib/postgres runs for the tests. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
+
+import { root } from "./paths.js";
 
 const MAINTENANCE = "postgres";
 
@@ -38,4 +41,53 @@ export function folders(url: string): string[] {
   const [oid] = sql(urlOf(MAINTENANCE), `CHECKPOINT; SELECT oid FROM pg_database WHERE datname = '${nameOf(url)}'`);
   const data = join(setting("POSTGRES_FOLDER"), "data");
   return [join(data, "base", String(oid)), join(data, "pg_wal")];
+}
+
+/** A cluster of this test's own, which it may break: the databases made from now on are there. */
+export async function ownCluster(): Promise<{ stop: () => Promise<void> }> {
+  const says = 'printf "%s\\n" "$POSTGRES_URL" "$POSTGRES_FOLDER"; cat';
+  const child = spawn(join(root, "script/lib/postgres"), ["bash", "-c", says], { stdio: ["pipe", "pipe", "inherit"] });
+  const ended = new Promise<void>((resolve) => child.on("close", () => resolve()));
+  const [url, folder] = await new Promise<string[]>((resolve, reject) => {
+    let output = "";
+    child.on("close", () => reject(new Error("there is no PostgreSQL")));
+    child.stdout.on("data", (piece) => {
+      output += piece;
+      const lines = output.split("\n");
+      if (lines.length > 2) resolve(lines);
+    });
+  });
+  process.env["POSTGRES_URL"] = url;
+  process.env["POSTGRES_FOLDER"] = folder;
+  return {
+    stop: async () => {
+      child.stdin.end();
+      await ended;
+    },
+  };
+}
+
+/** Kill -9 of the whole cluster at once, and start it again. */
+export function crash(): void {
+  const main = readFileSync(join(setting("POSTGRES_FOLDER"), "data", "postmaster.pid"), "utf8").split("\n")[0] ?? "";
+  const others = execFileSync("ps", ["-o", "pid=", "--ppid", main], { encoding: "utf8" }).split("\n");
+  for (const pid of [main, ...others].map(Number).filter(Boolean))
+    try {
+      process.kill(pid, "SIGKILL");
+    } catch {
+      // It has ended by itself.
+    }
+  start();
+}
+
+/** Its processes take a moment to be gone; it refuses to start before. */
+function start(): void {
+  for (let tries = 1; ; tries++)
+    try {
+      execFileSync(join(root, "script/lib/postgres-start"), { stdio: "pipe" });
+      return;
+    } catch (error) {
+      if (tries === 50) throw error;
+      execFileSync("sleep", ["0.1"]);
+    }
 }

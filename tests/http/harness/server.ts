@@ -1,6 +1,6 @@
 /** The real binary, in a folder of its own. */
 import assert from "node:assert/strict";
-import { spawn, type ChildProcess } from "node:child_process";
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -138,6 +138,13 @@ export class Instance {
     return result.json();
   }
 
+  /** One statement, past the server; each row is a line, its columns are parted by "|". */
+  sql(statement: string): string[] {
+    if (onPostgres) return postgres.sql(this.database, statement);
+    const output = execFileSync("sqlite3", ["-readonly", this.database.slice("sqlite:".length), statement], { encoding: "utf8" });
+    return output.split("\n").filter((line) => line !== "");
+  }
+
   start(): Promise<Server> {
     return Server.start(this);
   }
@@ -232,6 +239,15 @@ export class Server {
     return client;
   }
 
+  /** It answers /readyz with 200 again. */
+  async untilReady(): Promise<void> {
+    const deadline = Date.now() + START_WITHIN_MS;
+    while ((await fetch(`${this.url}/readyz`)).status !== 200) {
+      assert.ok(Date.now() < deadline, `not ready again: ${this.#output.stderr.slice(-2000)}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
   /** One call by hand. */
   call(what: Call): Promise<Answer> {
     return call(this.url, what);
@@ -260,6 +276,13 @@ export class Server {
     clearTimeout(timer);
     assert.ok(!SANITIZER.test(this.#output.stderr), this.#output.stderr);
     assert.equal(how, 0, `the server ended with ${how}: ${this.#output.stderr.slice(-2000)}`);
+  }
+
+  /** SIGKILL: nothing is finished, flushed or said. */
+  async kill(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#ended;
+    assert.ok(!SANITIZER.test(this.#output.stderr), this.#output.stderr);
   }
 
   async stop(): Promise<void> {
