@@ -169,7 +169,13 @@ static enum err begin(struct writer *w, struct cx *cx)
         }
     }
     int rc = conn_do(&w->conn, "BEGIN IMMEDIATE");
-    return rc == SQLITE_OK ? E_OK : conn_fault(&w->conn, cx, rc, "BEGIN IMMEDIATE");
+    if (rc == SQLITE_OK)
+        return E_OK;
+    enum err e = conn_fault(&w->conn, cx, rc, "BEGIN IMMEDIATE");
+    /* One that was opened while the disk was read-only would stay so for ever. */
+    if (e != E_STORE_BUSY)
+        conn_close(&w->conn);
+    return e;
 }
 
 /* What the callers are told when their commit failed; the first of them logs it. */

@@ -289,7 +289,8 @@ if (onPostgres)
   try {
     await runRounds(instance, async (server) => {
       figures.killedDatabases += 1;
-      postgres.crash();
+      postgres.kill();
+      postgres.start();
       await server.untilReady();
       return server;
     });

@@ -67,8 +67,8 @@ export async function ownCluster(): Promise<{ stop: () => Promise<void> }> {
   };
 }
 
-/** Kill -9 of the whole cluster at once, and start it again. */
-export function crash(): void {
+/** Kill -9 of the whole cluster at once. */
+export function kill(): void {
   const main = readFileSync(join(setting("POSTGRES_FOLDER"), "data", "postmaster.pid"), "utf8").split("\n")[0] ?? "";
   const others = execFileSync("ps", ["-o", "pid=", "--ppid", main], { encoding: "utf8" }).split("\n");
   for (const pid of [main, ...others].map(Number).filter(Boolean))
@@ -77,11 +77,10 @@ export function crash(): void {
     } catch {
       // It has ended by itself.
     }
-  start();
 }
 
 /** Its processes take a moment to be gone; it refuses to start before. */
-function start(): void {
+export function start(): void {
   for (let tries = 1; ; tries++)
     try {
       execFileSync(join(root, "script/lib/postgres-start"), { stdio: "pipe" });

@@ -145,8 +145,9 @@ export class Instance {
     return output.split("\n").filter((line) => line !== "");
   }
 
-  start(): Promise<Server> {
-    return Server.start(this);
+  /** more: of the environment, as it is. */
+  start(more: NodeJS.ProcessEnv = {}): Promise<Server> {
+    return Server.start(this, more);
   }
 
   /** Every file that something may have been written to. */
@@ -186,9 +187,9 @@ export class Server {
     this.#ended = ended;
   }
 
-  static async start(instance: Instance): Promise<Server> {
+  static async start(instance: Instance, more: NodeJS.ProcessEnv): Promise<Server> {
     assert.ok(existsSync(binary), `there is no server at ${binary}; build it, or set SALLYPORT_BIN`);
-    const env = instance.env({ admin_email: ADMIN_EMAIL, admin_password: ADMIN_PASSWORD });
+    const env = { ...instance.env({ admin_email: ADMIN_EMAIL, admin_password: ADMIN_PASSWORD }), ...more };
     const child = spawn(binary, ["serve", "--listen", "127.0.0.1:0"], { env, cwd: instance.folder, stdio: "pipe" });
     const output = { stdout: "", stderr: "" };
     const ended = new Promise<number | string>((resolve) =>
