@@ -131,6 +131,7 @@ static enum err charge_foreign(struct cx *cx, struct tx *tx, size_t n)
     int64_t day = cx->now_ms / DAY_MS;
     int64_t refused = 0;
 
+    TRY(tx_lock(tx, "refused emails", cx->who->employer_id));
     TRY(cohorts_count_refused(tx, cx->who->employer_id, day, &refused));
     if (refused + (int64_t)n > foreign_email_limit) {
         cx->failure.retry_after_s = ((day + 1) * DAY_MS - cx->now_ms) / SECOND_MS + 1;
@@ -144,7 +145,6 @@ static enum err write_rows(struct cx *cx, struct tx *tx, void *arg)
 {
     struct work *work = arg;
 
-    TRY(tx_lock(tx, "cohort", cx->who->employer_id));
     work->n_foreign = work->out->created = work->out->updated = work->out->unchanged = 0;
     for (size_t i = 0; i < work->n; i++) {
         work->is_foreign[i] = false;
@@ -161,7 +161,6 @@ static enum err charge_alone(struct cx *cx, struct tx *tx, void *arg)
 {
     struct work *work = arg;
 
-    TRY(tx_lock(tx, "cohort", cx->who->employer_id));
     return charge_foreign(cx, tx, work->n_foreign);
 }
 

@@ -17,11 +17,13 @@ static void read_patient(struct cx *cx, const struct rows *rows, struct patient 
 enum err cohorts_find_holder(struct cx *cx, struct tx *tx, str employer_id, str email_folded,
                              struct holder *out)
 {
-    static const char sql[] = "SELECT" PATIENT_COLUMNS " FROM person WHERE email_folded = $1";
+#define FIND_HOLDER "SELECT" PATIENT_COLUMNS " FROM person WHERE email_folded = $1"
+    static const char sqlite[] = FIND_HOLDER;
+    static const char postgres[] = FIND_HOLDER " FOR UPDATE";
     DROP(rows) struct rows *rows = NULL;
     enum err e = E_OK;
 
-    TRY(tx_query(tx, sql, BIND(TEXT(email_folded)), &rows));
+    TRY(tx_query(tx, tx_either(tx, sqlite, postgres), BIND(TEXT(email_folded)), &rows));
     if (!rows_next(rows, &e))
         return e ? e : E_ABSENT;
     out->is_own = str_eq(rows_text(rows, 3 + PATIENT_MEMBERS_END), employer_id) &&

@@ -175,6 +175,11 @@ enum err tx_lock(struct tx *tx, const char *kind, str id)
     return note(tx, tx->engine->lock(tx, kind, id));
 }
 
+const char *tx_either(const struct tx *tx, const char *sqlite, const char *postgres)
+{
+    return store_is_shared(tx->cx->store) ? postgres : sqlite;
+}
+
 enum err tx_query(struct tx *tx, const char *sql, struct binds binds, struct rows **out)
 {
     TRY(check_texts(tx, binds));

@@ -119,6 +119,9 @@ enum err tx_exec(struct tx *tx, const char *sql, struct binds binds, int64_t *ch
  */
 enum err tx_lock(struct tx *tx, const char *kind, str id);
 
+/* Of the texts of one statement, the one for this engine: where the two truly differ. */
+const char *tx_either(const struct tx *tx, const char *sqlite, const char *postgres);
+
 /* The caller declares it DROP(rows); one set of rows per statement and transaction at a time. */
 enum err tx_query(struct tx *tx, const char *sql, struct binds binds, struct rows **out);
 
