@@ -79,6 +79,7 @@ static enum err run_on(struct pg_store *s, struct pg_tx *tx, store_work work, vo
         e = commit(s, tx);
     else
         roll_back(tx->conn);
+    tx->conn->waits_long = false;
     return e;
 }
 
@@ -158,6 +159,7 @@ static enum err postgres_lock_schema(struct tx *tx)
     static const char sql[] = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;"
                               "SELECT pg_advisory_xact_lock(x'73616c6c79706f72'::bigint)";
 
+    pg_tx_of(tx)->conn->waits_long = true;
     return pg_script(tx, sql);
 }
 

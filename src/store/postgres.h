@@ -24,6 +24,7 @@ struct pg_conn {
     PGconn *db; /* NULL: closed */
     const char *url;
     uint64_t generation; /* of the pool, when it was opened */
+    bool waits_long;     /* for a migration, its own or another's */
     uint64_t uses;
     uint64_t n_prepared; /* names them */
     struct pg_statement *kept[PG_SETS][PG_WAYS];
@@ -37,6 +38,11 @@ struct pg_tx {
     bool is_lost;  /* the connection went away */
     bool is_stale; /* a kept statement no longer fits the schema */
 };
+
+static inline struct pg_tx *pg_tx_of(struct tx *tx)
+{
+    return (struct pg_tx *)tx;
+}
 
 /* why: one sentence for the operator, in the arena; never holds the password. */
 enum err pg_conn_open(struct pg_conn *c, const char *url, struct arena *arena, str *why);

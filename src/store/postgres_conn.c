@@ -120,7 +120,8 @@ static bool wait_for_result(struct pg_conn *c, int64_t until_ms)
         int64_t left_ms = until_ms - time_mono_ms();
         if (left_ms <= 0)
             return false;
-        if (poll(&p, 1, (int)left_ms) < 0 && errno != EINTR)
+        if (poll(&p, 1, left_ms < ANSWER_WITHIN_MS ? (int)left_ms : ANSWER_WITHIN_MS) < 0 &&
+            errno != EINTR)
             return false;
         if (p.revents && !PQconsumeInput(c->db))
             return true;
@@ -130,7 +131,7 @@ static bool wait_for_result(struct pg_conn *c, int64_t until_ms)
 
 PGresult *pg_answer(struct pg_conn *c, int is_sent)
 {
-    int64_t until_ms = time_mono_ms() + ANSWER_WITHIN_MS;
+    int64_t until_ms = c->waits_long ? INT64_MAX : time_mono_ms() + ANSWER_WITHIN_MS;
     PGresult *kept = NULL;
 
     if (!is_sent)

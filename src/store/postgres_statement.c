@@ -33,11 +33,6 @@ struct pg_rows {
     int at; /* -1: before the first */
 };
 
-static struct pg_tx *pg_tx_of(struct tx *tx)
-{
-    return (struct pg_tx *)tx;
-}
-
 /* ---- keeping them ---- */
 
 static void statement_free(struct pg_statement *s)
