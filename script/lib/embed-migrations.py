@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """embed-migrations.py OUT.c FILE...: write numbered migrations as the array of store/migrate.h.
 
-A file is named 0001_first.sql; the numbers start at 1 and have no gaps.
+A file is named 0001_first.sql; the numbers start at 1 and have no gaps. Where the engines need
+different texts there are two files, 0001_first.sqlite.sql and 0001_first.postgres.sql.
 """
 import pathlib
 import re
 import sys
 
-NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
+NAME = re.compile(r"(\d{4})_([a-z0-9_]+)(\.sqlite|\.postgres)?\.sql")
 
 
 def literal(line):
@@ -30,13 +31,31 @@ def read(path):
     text = path.read_text(encoding="utf-8")
     if "\0" in text or not text.strip():
         sys.exit(f"{path}: is empty, or has a NUL byte")
-    return int(match[1]), match[2], text
+    return int(match[1]), match[2], match[3], text
+
+
+def gather(paths):
+    """[(number, name, {engine: text})], checked; the engine of a common text is None."""
+    found = {}
+    for number, name, engine, text in map(read, map(pathlib.Path, paths)):
+        texts = found.setdefault((number, name), {})
+        if engine in texts:
+            sys.exit(f"migration {number} is there twice")
+        texts[engine] = text
+    for (number, name), texts in found.items():
+        if set(texts) not in ({None}, {".sqlite", ".postgres"}):
+            sys.exit(f"migration {number} ({name}) is one text for both engines, or one for each")
+    if [number for number, _ in sorted(found)] != list(range(1, len(found) + 1)):
+        sys.exit("migrations are numbered from 1 without gaps, each number once")
+    return [(number, name, texts) for (number, name), texts in sorted(found.items())]
+
+
+def literals(text):
+    return ["     " + literal(line) for line in text.removesuffix("\n").split("\n")]
 
 
 def main(out, paths):
-    found = sorted(read(pathlib.Path(path)) for path in paths)
-    if [number for number, _, _ in found] != list(range(1, len(found) + 1)):
-        sys.exit("migrations are numbered from 1 without gaps, each number once")
+    found = gather(paths)
     lines = [
         "/* Written by script/lib/embed-migrations.py; do not edit. */",
         '#include "store/migrate.h"',
@@ -46,10 +65,12 @@ def main(out, paths):
         "",
         "const struct migration migrations[] = {",
     ]
-    for number, name, text in found:
+    for number, name, texts in found:
         lines.append(f'    {{{number}, "{name}",')
-        lines += ["     " + literal(line) for line in text.removesuffix("\n").split("\n")]
-        lines.append("    },")
+        if None in texts:
+            lines += literals(texts[None]) + ["     , NULL},"]
+        else:
+            lines += literals(texts[".sqlite"]) + ["     ,"] + literals(texts[".postgres"]) + ["    },"]
     lines += ["};", f"const size_t n_migrations = {len(found)};", ""]
     pathlib.Path(out).write_text("\n".join(lines), encoding="utf-8")
 

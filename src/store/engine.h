@@ -16,13 +16,15 @@ struct engine;
 
 struct store {
     const struct engine *engine;
-    bool is_shared; /* as store_is_shared */
+    bool is_shared;     /* as store_is_shared */
+    store_work closing; /* as store_set_closing, or NULL */
 };
 
 struct tx {
     const struct engine *engine;
     struct cx *cx;
     enum err failed; /* the first statement that failed ends the transaction; else E_OK */
+    bool closes;     /* as tx_closes */
     int open_rows;
 };
 

@@ -9,6 +9,11 @@
 #include "crypto/digest.h"
 #include "store/engine.h"
 
+static const char *text_of(const struct cx *cx, const struct migration *m)
+{
+    return m->postgres && cx->store->engine == &postgres_engine ? m->postgres : m->sql;
+}
+
 static str digest_of(struct arena *arena, const char *sql)
 {
     struct sha256 digest = digest_sha256(str_of(sql));
@@ -29,7 +34,7 @@ static enum err check_recorded(struct cx *cx, int64_t number, str name, str dige
         return fail(cx, E_STORE_DOWN,
                     "the database records schema %" PRId64 " without schema %zu before it", number,
                     place + 1);
-    if (!str_eq(digest, digest_of(cx->arena, migrations[place].sql)))
+    if (!str_eq(digest, digest_of(cx->arena, text_of(cx, &migrations[place]))))
         return fail(cx, E_STORE_DOWN,
                     "migration %" PRId64 " (%.*s) is not the one that this database was made with: "
                     "run the sallyport that made it, or restore a backup",
@@ -67,13 +72,14 @@ static enum err apply(struct cx *cx, struct tx *tx, const struct migration *m)
     static const char sql[] = "INSERT INTO schema_migration (number, name, digest, applied_at_ms)"
                               " VALUES ($1, $2, $3, $4)";
 
-    enum err e = tx->engine->script(tx, m->sql);
+    const char *text = text_of(cx, m);
+    enum err e = tx->engine->script(tx, text);
     if (e != E_OK)
         return fail(cx, e == E_STORE_BUSY ? e : E_STORE_DOWN,
                     "migration %d (%s) failed, nothing of it was kept; the log says why", m->number,
                     m->name);
     return tx_exec(tx, sql,
-                   BIND(INT(m->number), TEXT(str_of(m->name)), TEXT(digest_of(cx->arena, m->sql)),
+                   BIND(INT(m->number), TEXT(str_of(m->name)), TEXT(digest_of(cx->arena, text)),
                         INT(cx->now_ms)),
                    NULL);
 }

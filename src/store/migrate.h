@@ -1,6 +1,7 @@
 /*
  * The schema, as numbered migrations that are part of the binary. Each runs once, in a transaction
- * of its own, and is recorded with the SHA-256 of its text: one that has run is never edited.
+ * of its own, and is recorded with the SHA-256 of its text: one that has run is never edited. Where
+ * the engines differ, a migration has a text for each.
  */
 #ifndef SALLYPORT_STORE_MIGRATE_H
 #define SALLYPORT_STORE_MIGRATE_H
@@ -11,6 +12,7 @@ struct migration {
     int number; /* from 1, without gaps */
     const char *name;
     const char *sql;
+    const char *postgres; /* NULL: sql is for both engines */
 };
 
 /* Written by script/lib/embed-migrations.py from src/store/migrations. */

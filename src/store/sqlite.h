@@ -110,6 +110,7 @@ struct writer {
     struct conn conn;
     int wal_pages;
     bool has_written;
+    bool closes;       /* something in the open transaction has called tx_closes */
     size_t n_expected; /* callers seen around the last commit */
     int64_t commit_us; /* what a commit takes, smoothed */
 };

@@ -168,6 +168,7 @@ static enum err begin(struct writer *w, struct cx *cx)
             return engine_down(cx, "the database file cannot be opened");
         }
     }
+    w->closes = false;
     int rc = conn_do(&w->conn, "BEGIN IMMEDIATE");
     if (rc == SQLITE_OK)
         return E_OK;
@@ -178,11 +179,29 @@ static enum err begin(struct writer *w, struct cx *cx)
     return e;
 }
 
+/* Run what belongs before the commit. It has a cx of its own: the caller's failure is its answer.
+ */
+static enum err close_tx(struct writer *w, struct cx *cx)
+{
+    struct cx own = *cx;
+    struct sqlite_tx tx = {.tx = {.engine = &sqlite_engine, .cx = &own}, .conn = &w->conn};
+    enum err e = engine_call(&tx.tx, cx->store->closing, NULL);
+
+    if (e == E_OK && !is_gone(w))
+        return E_OK;
+    roll_back(w);
+    if (e == E_OK || e == E_STORE_DOWN)
+        return engine_down(cx, "the database rolled the change back");
+    return e;
+}
+
 /* What the callers are told when their commit failed; the first of them logs it. */
 static enum err commit(struct writer *w, struct cx *cx)
 {
     int64_t began_us = now_us();
 
+    if (w->closes && cx->store->closing)
+        TRY(close_tx(w, cx));
     w->has_written = false;
     int rc = conn_do(&w->conn, "COMMIT");
     if (rc == SQLITE_OK && !w->has_written)
@@ -210,6 +229,7 @@ static enum err call(struct writer *w, struct job *job)
     struct sqlite_tx tx = {.tx = {.engine = &sqlite_engine, .cx = job->cx}, .conn = &w->conn};
     enum err e = engine_call(&tx.tx, job->work, job->arg);
 
+    w->closes = w->closes || tx.tx.closes;
     if (e == E_OK && is_gone(w))
         return engine_down(job->cx, "the database rolled the change back");
     return e;

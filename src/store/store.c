@@ -87,6 +87,16 @@ bool store_is_shared(const struct store *store)
     return store->is_shared;
 }
 
+void store_set_closing(struct store *store, store_work closing)
+{
+    store->closing = closing;
+}
+
+void tx_closes(struct tx *tx)
+{
+    tx->closes = true;
+}
+
 void store_count(struct store *store, struct store_stats *out)
 {
     store->engine->count(store, out);

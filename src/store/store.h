@@ -58,6 +58,16 @@ enum err store_run_large(struct cx *cx, store_work work, void *arg);
 /* Run work against one unchanging state; writing in it fails. */
 enum err store_read(struct cx *cx, store_work work, void *arg);
 
+/*
+ * Work that belongs before a commit: where something in the transaction has called tx_closes, it
+ * runs once more at its end, for all that share the commit. If it fails, so does the commit.
+ *
+ * On SQLite only, where nobody else commits meanwhile; on PostgreSQL it never runs. Set once,
+ * before the first tx_closes.
+ */
+void store_set_closing(struct store *store, store_work closing);
+void tx_closes(struct tx *tx);
+
 /* Is the store answering? For /readyz. */
 enum err store_check(struct cx *cx);
 
