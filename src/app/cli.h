@@ -60,6 +60,8 @@ struct cli_command {
     /* Of requests: what is asked, and how the answer is told to people. */
     void (*build)(struct cli_form *form, struct cli_request *out);
     void (*show)(struct cli_show *show, const json_t *answer);
+    /* The exit code by an answer that is no problem; NULL: CLI_DONE. */
+    int (*judge)(const json_t *answer);
 };
 
 extern const struct cli_command cli_commands[]; /* ends with a verb of NULL */
@@ -177,6 +179,9 @@ void cli_show_new_key(struct cli_show *show, const json_t *answer);
 void cli_show_rotated_key(struct cli_show *show, const json_t *answer);
 void cli_show_revoked(struct cli_show *show, const json_t *answer);
 void cli_show_imported(struct cli_show *show, const json_t *answer);
+void cli_show_audit(struct cli_show *show, const json_t *answer);
+void cli_show_verification(struct cli_show *show, const json_t *answer);
+void cli_show_archived(struct cli_show *show, const json_t *answer);
 void cli_show_rekeyed(struct cli_show *show, const json_t *answer);
 
 /* A problem body: title, detail, what to do, and the list of errors. */

@@ -315,6 +315,76 @@ static void build_import(struct cli_form *form, struct cli_request *out)
     cli_read_import(form, form->inputs->file, &out->body);
 }
 
+/* ---- the audit ---- */
+
+static const struct cli_flag audit_list_flags[] = {
+    {"employer", "ID", "only the lines of this employer"},
+    {"action", "ACTION", "like api_key.revoked, or api_key.* for all of them"},
+    {"actor", "ID", "who did it"},
+    {"target", "ID", "what it was done to"},
+    {"request", "ID", "in which request"},
+    {"from", "T", "not before: 2030-01-31T00:00:00Z"},
+    {"to", "T", "before: 2030-01-31T00:00:00Z"},
+    {0},
+};
+
+static const struct cli_flag audit_verify_flags[] = {
+    {"head", "NUMBER:LINK", "what the log line audit.sealed said earlier; it must still be there"},
+    {"file", "ARCHIVE", "read this file of the archive folder too"},
+    {0},
+};
+
+/* "?name=value", or "&name=value" after the first. */
+static void put_parameter(struct cli_form *form, str *target, const char *name, str text)
+{
+    if (!str_is_none(text))
+        *target = arena_printf(form->arena, "%.*s%s%s=%.*s", STR_ARG(*target),
+                               str_has_byte(*target, '?') ? "&" : "?", name,
+                               STR_ARG(percent(form->arena, text)));
+}
+
+static void build_audit_list(struct cli_form *form, struct cli_request *out)
+{
+    out->target = S("/api/admin/audit");
+    put_parameter(form, &out->target, "employerId", employer(form));
+    put_parameter(form, &out->target, "action", value(form, "action"));
+    put_parameter(form, &out->target, "actorId", value(form, "actor"));
+    put_parameter(form, &out->target, "targetId", value(form, "target"));
+    put_parameter(form, &out->target, "requestId", value(form, "request"));
+    put_parameter(form, &out->target, "from", value(form, "from"));
+    put_parameter(form, &out->target, "to", value(form, "to"));
+    out->list = "lines";
+}
+
+/* The last part of a path: the server reads from its own folder alone. */
+static str file_name(str path)
+{
+    str name = path;
+
+    while (str_has_byte(name, '/'))
+        str_cut(&name, S("/"));
+    return name;
+}
+
+static void build_audit_verify(struct cli_form *form, struct cli_request *out)
+{
+    out->target = S("/api/admin/audit/verification");
+    put_parameter(form, &out->target, "head", value(form, "head"));
+    put_parameter(form, &out->target, "archive", file_name(value(form, "file")));
+}
+
+static int judge_verification(const json_t *answer)
+{
+    return json_is_true(json_object_get(answer, "verified")) ? CLI_DONE : CLI_REFUSED;
+}
+
+static void build_audit_archive(struct cli_form *form, struct cli_request *out)
+{
+    (void)form;
+    out->method = HTTP_POST;
+    out->target = S("/api/admin/audit/archive");
+}
+
 /* ---- the instance ---- */
 
 static void build_rekey(struct cli_form *form, struct cli_request *out)
@@ -358,6 +428,15 @@ const struct cli_command cli_commands[] = {
     {"keys", "import", "FILE",
      "Take over keys of another system: JSON, all or none; - is standard input.",
      "sallyport keys import keys.json", CLI_REQUEST, key_flags, build_import, cli_show_imported},
+    {"audit", "list", NULL, "Show who did what, the newest first.",
+     "sallyport audit list --action 'api_key.*' --from 2030-01-31T00:00:00Z", CLI_REQUEST,
+     audit_list_flags, build_audit_list, cli_show_audit},
+    {"audit", "verify", NULL,
+     "Look for lines that were altered, taken out or put in; exit code 1 if so.",
+     "sallyport audit verify", CLI_REQUEST, audit_verify_flags, build_audit_verify,
+     cli_show_verification, judge_verification},
+    {"audit", "archive", NULL, "Put lines older than audit_retention into a signed file, now.",
+     "sallyport audit archive", CLI_REQUEST, no_flags, build_audit_archive, cli_show_archived},
     {NULL, "explain", "CODE", "Say what an error means, and what to do.",
      "sallyport explain API_KEY_EXPIRED", CLI_EXPLAIN, no_flags},
     {NULL, "config", NULL, "Show every setting: its value, where it is from, what it means.",

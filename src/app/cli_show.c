@@ -312,6 +312,127 @@ void cli_show_imported(struct cli_show *show, const json_t *answer)
     put_keys(show, json_object_get(answer, "keys"));
 }
 
+/* ---- the audit ---- */
+
+/* "user user_06b3… (ADMIN)" */
+static str actor_text(struct cli_show *show, const json_t *line)
+{
+    const json_t *actor = json_object_get(line, "actor");
+    str kind = member(actor, "kind");
+    str id = member(actor, "id");
+
+    if (id.n == 0 || str_eq(id, kind))
+        return kind;
+    return arena_printf(show->arena, "%.*s %.*s", STR_ARG(kind), STR_ARG(id));
+}
+
+static str detail_text(struct cli_show *show, const json_t *line)
+{
+    const json_t *detail = json_object_get(line, "detail");
+    str text = S("");
+    const char *name;
+    json_t *item;
+
+    json_object_foreach((json_t *)detail, name, item)
+    {
+        const char *gap = text.n ? ", " : "";
+        if (json_is_integer(item))
+            text = arena_printf(show->arena, "%.*s%s%s %" PRId64, STR_ARG(text), gap, name,
+                                (int64_t)json_integer_value(item));
+        else
+            text = arena_printf(show->arena, "%.*s%s%s %.*s", STR_ARG(text), gap, name,
+                                STR_ARG(json_text(item)));
+    }
+    return text;
+}
+
+void cli_show_audit(struct cli_show *show, const json_t *answer)
+{
+    static const char *const names[] = {"AT", "ACTION", "ACTOR", "TARGET", "ADDRESS", "DETAIL"};
+    const json_t *list = json_object_get(answer, "lines");
+    json_t *line;
+    size_t i;
+
+    put_if_empty(show, list, "There are no such lines.\n");
+    if (json_array_size(list) == 0)
+        return;
+    struct columns table = table_of(show, 6, names);
+    json_array_foreach(list, i, line)
+    {
+        const json_t *target = json_object_get(line, "target");
+        columns_row(&table, (const struct cell[]){plain(when(show, line, "at", "")),
+                                                  {member(line, "action"), TINT_NOTE},
+                                                  plain(actor_text(show, line)),
+                                                  plain(member(target, "id")),
+                                                  plain(member(line, "address")),
+                                                  plain(detail_text(show, line))});
+    }
+    columns_write(&table, show->out);
+}
+
+static void put_finding(struct cli_show *show, const json_t *finding)
+{
+    const json_t *seal = json_object_get(finding, "number");
+    str line_id = member(finding, "lineId");
+
+    buf_put(show->out, S("  - "));
+    put_tinted(show->out, member(finding, "problem"), TINT_BAD, show->is_coloured);
+    if (json_is_integer(seal))
+        buf_printf(show->out, " (number %" PRId64 "%s%.*s)", (int64_t)json_integer_value(seal),
+                   line_id.n ? ", line " : "", STR_ARG(line_id));
+    else if (line_id.n)
+        buf_printf(show->out, " (line %.*s)", STR_ARG(line_id));
+    buf_printf(show->out, "\n    What to do: %.*s\n", STR_ARG(member(finding, "fix")));
+}
+
+void cli_show_verification(struct cli_show *show, const json_t *answer)
+{
+    const json_t *findings = json_object_get(answer, "findings");
+    int64_t n = number(answer, "findingCount");
+    json_t *finding;
+    size_t i;
+
+    if (n == 0)
+        put_line(show, S("The audit is sound: nothing was altered, taken out or put in."),
+                 TINT_GOOD);
+    else
+        put_line(show,
+                 arena_printf(show->arena, "The audit is NOT sound: %" PRId64 " %s.", n,
+                              n == 1 ? "finding" : "findings"),
+                 TINT_BAD);
+    json_array_foreach(findings, i, finding) put_finding(show, finding);
+    if (n > (int64_t)json_array_size(findings))
+        buf_put(show->out, S("  … and more.\n"));
+    str count = arena_printf(show->arena, "%" PRId64 ", of which %" PRId64 " are linked",
+                             number(answer, "lines"), number(answer, "sealed"));
+    put_facts(show,
+              (const struct fact[]){{"lines", plain(count)},
+                                    {"archived", plain(arena_printf(show->arena, "through %" PRId64,
+                                                                    number(answer, "archived")))},
+                                    {"head", plain(member(answer, "head"))},
+                                    {0}});
+}
+
+void cli_show_archived(struct cli_show *show, const json_t *answer)
+{
+    const json_t *list = json_object_get(answer, "archives");
+    json_t *archive;
+    size_t i;
+
+    put_line(show,
+             arena_printf(show->arena, "Archived %" PRId64 " lines of the audit.",
+                          number(answer, "lines")),
+             TINT_BOLD);
+    json_array_foreach(list, i, archive)
+    {
+        put_line(show, member(archive, "file"), TINT_NONE);
+    }
+    if (json_array_size(list) == 0)
+        buf_put(show->out, S("No line is older than audit_retention, or that is 0s: for ever.\n"));
+    else
+        buf_put(show->out, S("Put the files away apart from this machine.\n"));
+}
+
 /* ---- the instance ---- */
 
 void cli_show_rekeyed(struct cli_show *show, const json_t *answer)

@@ -396,6 +396,12 @@ static str beside_database(struct loader *l, const char *name)
     return arena_printf(l->arena, "%.*s%s", STR_ARG(path), name);
 }
 
+static void derive_audit_folder(struct loader *l)
+{
+    if (l->config->audit_archive_folder.n == 0)
+        l->config->audit_archive_folder = beside_database(l, "audit");
+}
+
 static void derive_key_file(struct loader *l)
 {
     if (l->config->key_file.n == 0)
@@ -444,6 +450,7 @@ static void derive(struct loader *l)
     l->config->listen_host = arena_dup(l->arena, l->config->listen_host);
     derive_public_url(l);
     derive_key_file(l);
+    derive_audit_folder(l);
     derive_control_socket(l);
     derive_proxies(l);
     derive_log(l);

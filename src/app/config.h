@@ -47,7 +47,8 @@ struct config {
     enum config_source sources[SETTINGS_END];
     str file; /* the settings file that was read, or STR_NONE */
 
-    /* What follows from the settings. public_url, control_socket and key_file are never empty. */
+    /* What follows from the settings. public_url, control_socket,
+     * key_file and audit_archive_folder are never empty. */
     str key_environment;      /* "live" in production, else "test" */
     str listen_host;          /* without brackets */
     int64_t listen_port;      /* 0: a free one */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "app/meta.h"
+#include "audit/audit.h"
 #include "auth/auth.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -56,6 +57,7 @@ struct door *door_new(const struct door_settings *settings, struct store *store)
     router_add(&door->router, cohort_routes);
     router_add(&door->router, people_routes);
     router_add(&door->router, instance_routes);
+    router_add(&door->router, audit_routes);
     return door;
 }
 
@@ -110,6 +112,33 @@ static void log_refusal(const struct visit *v, enum err e)
               F("detail", v->cx.failure.detail));
 }
 
+/* 403, and 401 where it is known whose the credential is: somebody was not allowed something. */
+static bool is_denial(const struct visit *v, enum err e)
+{
+    int status = err_info(e)->status;
+
+    return status == 403 || (status == 401 && (v->answer.is_known || v->who.id.n));
+}
+
+static void note_denial(const struct visit *v, enum err e)
+{
+    const struct principal *who = v->answer.is_known ? &v->answer.who : &v->who;
+    bool is_known = who->id.n > 0;
+
+    if (!is_denial(v, e))
+        return;
+    audit_note(&v->cx, &(struct audit_note){
+                           .action = e == E_API_KEY_REVOKED ? "api_key.used_after_revocation"
+                                                            : "authorization.denied",
+                           .code = err_info(e)->code.p,
+                           .route = v->route ? v->route->pattern : NULL,
+                           .actor = is_known ? who : NULL,
+                           .target_kind = e == E_API_KEY_REVOKED ? "api_key" : NULL,
+                           .target_id = e == E_API_KEY_REVOKED ? who->id : STR_NONE,
+                           .employer_id = is_known ? who->employer_id : STR_NONE,
+                       });
+}
+
 static void leave(struct visit *v, enum err e)
 {
     if (e >= E_CATALOGUE_END) {
@@ -118,6 +147,7 @@ static void leave(struct visit *v, enum err e)
     }
     if (e != E_OK) {
         log_refusal(v, e);
+        note_denial(v, e);
         http_reply_problem(&v->cx, v->req, e, v->reply);
     }
     add_rate_fields(v);
@@ -167,6 +197,7 @@ static struct visit *visit_new(struct door *door, struct arena *arena, struct ht
     v->cx = (struct cx){.arena = arena,
                         .now_ms = time_now_ms(),
                         .store = door->store,
+                        .user_agent = http_req_field(req, S("user-agent"), NULL),
                         .request_id = request_id,
                         .doing = "reading the request",
                         .client = client_of(door, req, arena),

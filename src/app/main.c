@@ -144,6 +144,13 @@ static void put_json_answer(struct run *run, str answer, bool is_done)
     json_close_object(&j);
 }
 
+static int judge_answer(const struct run *run, const json_t *answer, bool is_done)
+{
+    if (!is_done)
+        return CLI_REFUSED;
+    return run->args.command->judge ? run->args.command->judge(answer) : CLI_DONE;
+}
+
 static int show_answer(struct run *run, const struct cli_reply *reply)
 {
     DROP(json) json_t *answer = NULL;
@@ -152,19 +159,20 @@ static int show_answer(struct run *run, const struct cli_reply *reply)
     int fd = is_done || run->args.is_json ? STDOUT_FILENO : STDERR_FILENO;
     struct cli_show show = show_for(run, fd);
 
-    if (run->args.is_json) {
-        put_json_answer(run, buf_str(&reply->body), is_done);
-        return finish(run, fd, is_done ? CLI_DONE : CLI_REFUSED);
-    }
     if (reply->body.n && json_read(&cx, buf_str(&reply->body), &answer) != E_OK)
         return complain(S("the server's answer cannot be read; is it of the same release?"));
+    int code = judge_answer(run, answer, is_done);
+    if (run->args.is_json) {
+        put_json_answer(run, buf_str(&reply->body), is_done);
+        return finish(run, fd, code);
+    }
     if (is_password_made_up(run))
         show.made_up = &run->password;
     if (is_done)
         run->args.command->show(&show, answer);
     else
         cli_show_problem(&show, answer);
-    return finish(run, fd, is_done ? CLI_DONE : CLI_REFUSED);
+    return finish(run, fd, code);
 }
 
 static int send_request(struct run *run, const struct cli_request *request)

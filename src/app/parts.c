@@ -1,6 +1,7 @@
 /* Start every part in order, tick them, stop them in reverse order. */
 #include "app/parts.h"
 
+#include "audit/audit.h"
 #include "auth/auth.h"
 #include "base/banned.h"
 #include "base/json.h"
@@ -12,7 +13,7 @@
 #include "instance/instance.h"
 #include "keys/keys.h"
 
-enum { SWEEP_EVERY_TICKS = 600 };
+enum { SECOND_TICKS = 1000 / PARTS_TICK_MS, SWEEP_EVERY_S = 600 };
 
 static void start_rules(const struct config *config)
 {
@@ -33,6 +34,11 @@ static void start_rules(const struct config *config)
         .cookie_is_secure = config->public_url_is_https,
     });
     cohorts_start(config->foreign_email_limit);
+    audit_start(&(struct audit_settings){
+        .retention_ms = config->audit_retention_ms,
+        .archive_folder = config->audit_archive_folder.p,
+        .key_form = {S("mt"), config->key_environment},
+    });
 }
 
 struct cx parts_cx(const struct parts *parts, struct arena *arena, const char *doing)
@@ -74,10 +80,22 @@ enum err parts_start(struct parts *parts, const struct config *config, str *why)
     return E_OK;
 }
 
+/* Whatever a command or the last second left: noted, linked, and its head in the log. */
+static void finish_audit(struct parts *parts)
+{
+    struct cx cx = parts_cx(parts, parts->arena, "finishing the audit");
+
+    if (audit_finish(&cx) != E_OK)
+        log_event(&cx, LOG_WARN, "audit.not_finished", F("detail", cx.failure.detail));
+}
+
 void parts_stop(struct parts *parts)
 {
+    if (parts->door)
+        finish_audit(parts);
     door_drop(&parts->door);
     store_drop(&parts->store);
+    audit_stop();
     cohorts_start(0);
     auth_stop();
     keys_stop();
@@ -85,7 +103,7 @@ void parts_stop(struct parts *parts)
     arena_drop(&parts->arena);
 }
 
-void parts_tick(struct parts *parts, int64_t n)
+static void tick_second(struct parts *parts, int64_t second)
 {
     DROP(arena) struct arena *arena = arena_new();
     struct cx cx = parts_cx(parts, arena, "flushing usage");
@@ -95,7 +113,28 @@ void parts_tick(struct parts *parts, int64_t n)
     cx.doing = "reading the keys";
     if (store_is_shared(parts->store) && keys_learn_store(&cx) != E_OK)
         log_event(&cx, LOG_WARN, "keys.not_learned", F("detail", cx.failure.detail));
+    cx.doing = "writing the audit";
+    if (audit_tick(&cx) != E_OK)
+        log_event(&cx, LOG_WARN, "audit.not_written", F("detail", cx.failure.detail));
     cx.doing = "sweeping sessions";
-    if (n % SWEEP_EVERY_TICKS == 0 && auth_sweep(&cx) != E_OK)
+    if (second % SWEEP_EVERY_S == 0 && auth_sweep(&cx) != E_OK)
         log_event(&cx, LOG_WARN, "sessions.not_swept", F("detail", cx.failure.detail));
+}
+
+/* On SQLite the commit itself links the audit's lines. */
+static void seal_audit(struct parts *parts)
+{
+    DROP(arena) struct arena *arena = arena_new();
+    struct cx cx = parts_cx(parts, arena, "sealing the audit");
+
+    if (audit_seal(&cx) != E_OK)
+        log_event(&cx, LOG_WARN, "audit.not_sealed", F("detail", cx.failure.detail));
+}
+
+void parts_tick(struct parts *parts, int64_t n)
+{
+    if (store_is_shared(parts->store))
+        seal_audit(parts);
+    if (n % SECOND_TICKS == 0)
+        tick_second(parts, n / SECOND_TICKS);
 }

@@ -7,9 +7,10 @@
 
 #include "app/config.h"
 #include "app/door.h"
+#include "audit/audit.h"
 #include "base/cx.h"
 
-enum { PARTS_TICK_MS = 1000 };
+enum { PARTS_TICK_MS = AUDIT_SEAL_EVERY_MS };
 
 struct parts {
     struct arena *arena;

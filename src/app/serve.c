@@ -47,7 +47,7 @@ static sigset_t stop_signals(void)
 static void run_until_stopped(struct parts *parts)
 {
     sigset_t set = stop_signals();
-    struct timespec wait = {.tv_sec = PARTS_TICK_MS / 1000};
+    struct timespec wait = {.tv_nsec = PARTS_TICK_MS * 1000000L};
 
     for (int64_t n = 1;; n++) {
         int signal = sigtimedwait(&set, NULL, &wait);

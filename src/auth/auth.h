@@ -28,15 +28,16 @@ void auth_stop(void);
 extern const struct route auth_routes[];
 
 /*
- * Who holds this session? Texts live in cx->arena.
+ * Who holds this session? Texts live in cx->arena. *out is set where the session is known, whether
+ * or not it is let in: for the audit.
  *
  * E_SESSION_INVALID  unknown, expired or ended; or its person is no longer active
  * E_EMPLOYER_INACTIVE
  */
 enum err auth_find_session(struct cx *cx, const struct secret *token, struct principal *out);
 
-/* In a transaction: end every session of a person. */
-enum err auth_end_sessions_of(struct tx *tx, str person_id);
+/* In a transaction: end every session of a person; *ended says how many there were. */
+enum err auth_end_sessions_of(struct tx *tx, str person_id, int64_t *ended);
 
 /* Remove sessions that have expired: now and then, from the clockwork. */
 enum err auth_sweep(struct cx *cx);

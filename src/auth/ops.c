@@ -1,6 +1,7 @@
 /* Sign in, sign out, and find who a session belongs to. */
 #include "auth/ops.h"
 
+#include "audit/audit.h"
 #include "auth/throttle.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -63,12 +64,25 @@ static struct rate_now clock_of(const struct cx *cx)
     return (struct rate_now){cx->now_ms, time_mono_ns()};
 }
 
+/* Who tries, and how often, is for others to choose: it is counted, not written each time. */
+static void note_failed(const struct cx *cx, const char *code, const struct account *account)
+{
+    audit_note(cx, &(struct audit_note){
+                       .action = "session.failed",
+                       .code = code,
+                       .target_kind = account ? "user" : NULL,
+                       .target_id = account ? account->id : STR_NONE,
+                       .employer_id = account ? account->employer_id : STR_NONE,
+                   });
+}
+
 static enum err check_throttle(struct cx *cx, str folded, const struct net_addr *client)
 {
     int64_t retry_after_ms;
 
     if (throttle_allows(folded, client, clock_of(cx), &retry_after_ms))
         return E_OK;
+    note_failed(cx, "LOGIN_THROTTLED", NULL);
     cx->failure.retry_after_s = (retry_after_ms + SECOND_MS - 1) / SECOND_MS;
     return E_LOGIN_THROTTLED;
 }
@@ -81,15 +95,27 @@ static bool may_sign_in(const struct find *find)
 
 struct opening {
     struct sha256 digest;
-    str person_id;
+    const struct principal *who;
     int64_t expires_at_ms;
 };
+
+static enum err audit_session(struct cx *cx, struct tx *tx, const char *action,
+                              const struct principal *who)
+{
+    return audit_write(cx, tx,
+                       &(struct audit_line){.action = action,
+                                            .actor = who,
+                                            .target_kind = "user",
+                                            .target_id = who->id,
+                                            .employer_id = who->home_employer_id});
+}
 
 static enum err open_in_tx(struct cx *cx, struct tx *tx, void *arg)
 {
     struct opening *o = arg;
 
-    return auth_insert_session(tx, &o->digest, o->person_id, cx->now_ms, o->expires_at_ms);
+    TRY(auth_insert_session(tx, &o->digest, o->who->id, cx->now_ms, o->expires_at_ms));
+    return audit_session(cx, tx, "session.created", o->who);
 }
 
 enum err auth_login(struct cx *cx, const struct login *login, struct principal *who,
@@ -106,6 +132,7 @@ enum err auth_login(struct cx *cx, const struct login *login, struct principal *
     TRY(check_throttle(cx, find.email_folded, &login->client));
     if (!matches || !may_sign_in(&find)) {
         throttle_failed(find.email_folded, &login->client, clock_of(cx));
+        note_failed(cx, "LOGIN_FAILED", find.is_found ? &find.account : NULL);
         log_event(cx, LOG_WARN, "session.refused",
                   F("address", net_addr_write(cx->arena, &login->client)));
         return E_LOGIN_FAILED;
@@ -113,10 +140,11 @@ enum err auth_login(struct cx *cx, const struct login *login, struct principal *
     throttle_succeeded(find.email_folded);
 
     random_hex_secret(token, S(""), TOKEN_BYTES);
-    struct opening opening = {digest_sha256(secret_reveal(token)), find.account.id,
+    struct principal person = principal_of(&find.account);
+    struct opening opening = {digest_sha256(secret_reveal(token)), &person,
                               cx->now_ms + settings.session_lifetime_ms};
     TRY(store_run(cx, open_in_tx, &opening));
-    *who = principal_of(&find.account);
+    *who = person;
     *expires_at_ms = opening.expires_at_ms;
     log_event(cx, LOG_INFO, "session.opened", F("userId", who->id));
     return E_OK;
@@ -143,19 +171,26 @@ enum err auth_find_session(struct cx *cx, const struct secret *token, struct pri
     if (token->n != TOKEN_TEXT_BYTES)
         return fail(cx, E_SESSION_INVALID, "The session cookie is not one of this server's.");
     enum err e = store_read(cx, holder_in_tx, &holder);
-    if (e == E_ABSENT || (e == E_OK && !holder.account.is_active))
+    if (e == E_ABSENT)
         return E_SESSION_INVALID;
     TRY(e);
-    if (!holder.account.employer_is_active)
-        return E_EMPLOYER_INACTIVE;
     *out = principal_of(&holder.account);
-    return E_OK;
+    if (!holder.account.is_active)
+        return E_SESSION_INVALID;
+    return holder.account.employer_is_active ? E_OK : E_EMPLOYER_INACTIVE;
 }
 
 static enum err logout_in_tx(struct cx *cx, struct tx *tx, void *arg)
 {
-    (void)cx;
-    return auth_delete_session(tx, arg);
+    struct account account;
+    enum err e = auth_find_by_session(cx, tx, arg, &account);
+
+    if (e == E_ABSENT) /* it was over already */
+        return auth_delete_session(tx, arg);
+    TRY(e);
+    struct principal who = principal_of(&account);
+    TRY(auth_delete_session(tx, arg));
+    return audit_session(cx, tx, "session.ended", &who);
 }
 
 enum err auth_logout(struct cx *cx, const struct secret *token)

@@ -73,11 +73,11 @@ enum err auth_delete_session(struct tx *tx, const struct sha256 *digest)
     return tx_exec(tx, sql, BIND(TEXT(digest_text(digest, hex))), NULL);
 }
 
-enum err auth_end_sessions_of(struct tx *tx, str person_id)
+enum err auth_end_sessions_of(struct tx *tx, str person_id, int64_t *ended)
 {
     static const char sql[] = "DELETE FROM session WHERE person_id = $1";
 
-    return tx_exec(tx, sql, BIND(TEXT(person_id)), NULL);
+    return tx_exec(tx, sql, BIND(TEXT(person_id)), ended);
 }
 
 enum err auth_delete_expired(struct tx *tx, int64_t now_ms)

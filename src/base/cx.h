@@ -29,6 +29,7 @@ struct cx {
     const struct principal *who; /* NULL: nobody */
     struct net_addr client;      /* the caller's address; NET_NONE: not known */
     struct net_addr peer;        /* the other end of the connection: the caller, or a proxy */
+    str user_agent;              /* as sent; anything may be in it */
     str request_id;
     const char *doing; /* a few words for the log: "reading the body" */
     struct failure failure;

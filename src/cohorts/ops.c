@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "audit/audit.h"
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/time.h"
@@ -141,6 +142,24 @@ static enum err charge_foreign(struct cx *cx, struct tx *tx, size_t n)
     return cohorts_add_refused(tx, cx->who->employer_id, day, (int64_t)n);
 }
 
+/* Numbers, and no address: `foreign` says how many addresses were told to exist elsewhere. */
+static enum err audit_upload(struct cx *cx, struct tx *tx, const char *action,
+                             const struct work *work)
+{
+    const struct upload *up = work->out;
+
+    return audit_write(cx, tx,
+                       &(struct audit_line){.action = action,
+                                            .target_kind = "upload",
+                                            .target_id = up->id,
+                                            .employer_id = cx->who->employer_id,
+                                            .detail = audit_detail(cx, F("received", up->received),
+                                                                   F("created", up->created),
+                                                                   F("updated", up->updated),
+                                                                   F("unchanged", up->unchanged),
+                                                                   F("foreign", work->n_foreign))});
+}
+
 static enum err write_rows(struct cx *cx, struct tx *tx, void *arg)
 {
     struct work *work = arg;
@@ -151,17 +170,21 @@ static enum err write_rows(struct cx *cx, struct tx *tx, void *arg)
         if (!work->is_bad[i])
             TRY(write_row(cx, tx, work, &work->rows[i]));
     }
-    if (work->n_foreign == 0)
-        return E_OK;
     /* All or nothing: roll back; the refusals are charged in a transaction of their own. */
-    return work->is_partial ? charge_foreign(cx, tx, work->n_foreign) : E_COHORT_INVALID;
+    if (work->n_foreign && !work->is_partial)
+        return E_COHORT_INVALID;
+    if (work->n_foreign)
+        TRY(charge_foreign(cx, tx, work->n_foreign));
+    return audit_upload(cx, tx, "cohort.uploaded", work);
 }
 
 static enum err charge_alone(struct cx *cx, struct tx *tx, void *arg)
 {
     struct work *work = arg;
 
-    return charge_foreign(cx, tx, work->n_foreign);
+    TRY(charge_foreign(cx, tx, work->n_foreign));
+    work->out->created = work->out->updated = work->out->unchanged = 0;
+    return audit_upload(cx, tx, "cohort.refused", work);
 }
 
 static enum err write_all(struct cx *cx, struct work *work)

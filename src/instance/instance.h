@@ -16,10 +16,10 @@ struct instance_settings {
 
 /*
  * Read the key, make one at the first start, compare it with what the store remembers, and put it
- * in force.
+ * in force. The audit, whose keys are kept under it, is opened here too.
  *
- * E_STORE_DOWN  there is no key, it is not this store's, or it is not well kept: the detail is a
- *               sentence for the operator
+ * E_STORE_DOWN  there is no key, it is not this store's, or it is not well kept; or the audit does
+ *               not open: the detail is a sentence for the operator
  */
 enum err instance_start(struct cx *cx, const struct instance_settings *settings);
 void instance_stop(void);

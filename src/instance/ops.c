@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 
+#include "audit/audit.h"
 #include "base/log.h"
 #include "decide/principal.h"
 #include "instance/queries.h"
@@ -39,11 +40,20 @@ static enum err insert_in_tx(struct cx *cx, struct tx *tx, void *arg)
     return find_in_tx(cx, tx, memory);
 }
 
+/* What is kept under the former key is made anew under the new one, all or nothing. */
 static enum err update_in_tx(struct cx *cx, struct tx *tx, void *arg)
 {
-    const struct instance_key_id *id = arg;
+    const struct instance_key *key = arg;
+    struct instance_key_id id = instance_key_id_of(key->current);
 
-    return instance_update_key_id(tx, instance_key_id_text(id), cx->now_ms);
+    TRY(instance_update_key_id(tx, instance_key_id_text(&id), cx->now_ms));
+    TRY(audit_rekey(cx, tx, key));
+    return audit_write(cx, tx,
+                       &(struct audit_line){
+                           .action = "instance.rekeyed",
+                           .target_kind = "instance_key",
+                           .target_id = instance_key_id_text(&id),
+                       });
 }
 
 /* ---- start ---- */
@@ -85,7 +95,8 @@ static enum err other_key(struct cx *cx, const struct instance_key_id *id, str r
  * A rotation writes the file first and then the store. One that was cut off between the two, or
  * done by hand in a setting, is seen by the store remembering the previous key, and completed.
  */
-static enum err compare(struct cx *cx, const struct instance_key *key, struct memory *memory)
+static enum err compare(struct cx *cx, const struct instance_key *key, struct memory *memory,
+                        bool *is_rotated)
 {
     struct instance_key_id current = instance_key_id_of(key->current);
     struct instance_key_id previous = instance_key_id_of(key->previous);
@@ -94,20 +105,28 @@ static enum err compare(struct cx *cx, const struct instance_key *key, struct me
         memory->id = instance_key_id_text(&current);
         TRY(store_run(cx, insert_in_tx, memory));
     }
-    if (str_eq(memory->id, instance_key_id_text(&current)))
-        return E_OK;
-    if (!key->has_previous || !str_eq(memory->id, instance_key_id_text(&previous)))
+    *is_rotated = !str_eq(memory->id, instance_key_id_text(&current));
+    if (*is_rotated && (!key->has_previous || !str_eq(memory->id, instance_key_id_text(&previous))))
         return other_key(cx, &current, memory->id);
-    TRY(store_run(cx, update_in_tx, &current));
+    return E_OK;
+}
+
+static enum err complete(struct cx *cx, struct instance_key *key)
+{
+    struct instance_key_id current = instance_key_id_of(key->current);
+    struct instance_key_id previous = instance_key_id_of(key->previous);
+
+    TRY(store_run(cx, update_in_tx, key));
     log_event(cx, LOG_INFO, "instance.key_rotated", F("keyId", instance_key_id_text(&current)),
               F("previous", instance_key_id_text(&previous)));
-    return E_OK;
+    return audit_open(cx);
 }
 
 enum err instance_start(struct cx *cx, const struct instance_settings *settings)
 {
     DROP(instance_key) struct instance_key key = {0};
     struct memory memory = {0};
+    bool is_rotated = false;
 
     key_file = secret_is_set(settings->key) ? NULL : settings->key_file;
     TRY(store_read(cx, find_in_tx, &memory));
@@ -117,9 +136,10 @@ enum err instance_start(struct cx *cx, const struct instance_settings *settings)
         return fail(cx, E_STORE_DOWN,
                     "instance_key holds no key: it must be 64 hex digits, or two "
                     "times 64 with a colon between");
-    TRY(compare(cx, &key, &memory));
+    TRY(compare(cx, &key, &memory, &is_rotated));
     instance_key_set(&key);
-    return E_OK;
+    TRY(audit_open(cx));
+    return is_rotated ? complete(cx, &key) : E_OK;
 }
 
 void instance_stop(void)
@@ -143,9 +163,9 @@ static enum err rotate_locked(struct cx *cx, struct rotation *out)
     if (e != E_OK)
         return fail(cx, e, "%.*s", STR_ARG(why));
     /* From here on the file is ahead of the store: a crash is put right by the next start. */
-    TRY(store_run(cx, update_in_tx, &out->current));
+    TRY(store_run(cx, update_in_tx, &made));
     instance_key_set(&made);
-    return E_OK;
+    return audit_open(cx);
 }
 
 enum err instance_rotate_key(struct cx *cx, struct rotation *out)

@@ -69,7 +69,7 @@ enum err keys_admit(struct cx *cx, const struct secret *key, const struct decide
 /* ---- for other capabilities ---- */
 
 /* In a transaction: revoke what a person created. Afterwards keys_forget_all(). */
-enum err keys_revoke_created_by(struct tx *tx, str person_id, int64_t now_ms);
+enum err keys_revoke_created_by(struct cx *cx, struct tx *tx, str person_id);
 
 /* Something that keys rely on has changed: every entry is read again at its next use. */
 void keys_forget_all(void);

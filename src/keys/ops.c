@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdatomic.h>
 
+#include "audit/audit.h"
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -164,6 +165,36 @@ static void make_raw(struct cx *cx, struct key *key, struct key_secret *kept, st
     mem_wipe(chance, sizeof chance);
 }
 
+/* A line about a key of the employer that cx->who acts for. */
+static enum err audit_of_key(struct cx *cx, struct tx *tx, const char *action, str id, str detail)
+{
+    return audit_write(cx, tx,
+                       &(struct audit_line){.action = action,
+                                            .target_kind = "api_key",
+                                            .target_id = id,
+                                            .employer_id = cx->who->employer_id,
+                                            .detail = detail});
+}
+
+static str instant(struct cx *cx, int64_t at_ms)
+{
+    char text[TIME_TEXT_BYTES];
+
+    if (at_ms == 0)
+        return STR_NONE;
+    time_write(at_ms, text);
+    return arena_dup(cx->arena, (str){text, sizeof text});
+}
+
+static enum err audit_key_made(struct cx *cx, struct tx *tx, const char *action,
+                               const struct key *key)
+{
+    return audit_of_key(cx, tx, action, key->id,
+                        audit_detail(cx, F("name", key->name),
+                                     F("scopes", scope_write(cx->arena, key->scopes)),
+                                     F("expiresAt", instant(cx, key->expires_at_ms))));
+}
+
 struct issue {
     struct key *key;
     struct key_secret *secret;
@@ -187,7 +218,8 @@ static enum err insert_issued(struct cx *cx, struct tx *tx, void *arg)
     TRY(lock_keys(cx, tx));
     TRY(check_room(cx, tx, 1));
     TRY(keys_insert(tx, issue->key));
-    return keys_insert_secret(tx, issue->key->id, issue->secret, cx->now_ms);
+    TRY(keys_insert_secret(tx, issue->key->id, issue->secret, cx->now_ms));
+    return audit_key_made(cx, tx, "api_key.created", issue->key);
 }
 
 enum err keys_issue(struct cx *cx, struct key *key, struct secret *raw)
@@ -279,6 +311,22 @@ static enum err run_on_key(struct cx *cx, str id, store_work work, void *arg)
     return e;
 }
 
+/* More scopes than before is a line of its own: it is what an auditor asks for first. */
+static enum err audit_change(struct cx *cx, struct tx *tx, const struct key *before,
+                             const struct key *after)
+{
+    struct scope_set added = {after->scopes.bits & ~before->scopes.bits};
+
+    TRY(audit_of_key(cx, tx, "api_key.updated", after->id,
+                     audit_detail(cx, F("changed", key_changes(cx->arena, before, after)),
+                                  F("status", after->is_active ? S("active") : S("inactive")))));
+    if (scope_has_all(before->scopes, after->scopes))
+        return E_OK;
+    return audit_of_key(cx, tx, "api_key.scopes_widened", after->id,
+                        audit_detail(cx, F("added", scope_write(cx->arena, added)),
+                                     F("scopes", scope_write(cx->arena, after->scopes))));
+}
+
 static enum err change_in_tx(struct cx *cx, struct tx *tx, void *arg)
 {
     struct change *change = arg;
@@ -287,16 +335,17 @@ static enum err change_in_tx(struct cx *cx, struct tx *tx, void *arg)
 
     TRY(lock_keys(cx, tx));
     TRY(find_live(cx, tx, change->id, key));
-    struct scope_set before = key->scopes;
+    struct key before = *key;
     form_open(&form, cx, change->patch);
     key_read_patch(&form, cx->now_ms, key);
     TRY(form_close(&form));
-    if (!scope_has_all(before, key->scopes) && !settings.scopes_may_widen)
+    if (!scope_has_all(before.scopes, key->scopes) && !settings.scopes_may_widen)
         return fail(cx, E_INSUFFICIENT_ROLE,
                     "Scopes of an existing key may only be narrowed on this server"
                     " (key_scopes_may_widen is off).");
     key->updated_at_ms = cx->now_ms;
-    return keys_update(tx, key);
+    TRY(keys_update(tx, key));
+    return audit_change(cx, tx, &before, key);
 }
 
 enum err keys_change(struct cx *cx, str id, const json_t *patch, struct key *out)
@@ -329,7 +378,9 @@ static enum err rotate_in_tx(struct cx *cx, struct tx *tx, void *arg)
     key->rotated_at_ms = key->updated_at_ms = cx->now_ms;
     key->previous_ends_at_ms = ends_at_ms;
     TRY(keys_mark_rotated(tx, key));
-    return keys_insert_secret(tx, key->id, &kept, cx->now_ms);
+    TRY(keys_insert_secret(tx, key->id, &kept, cx->now_ms));
+    return audit_of_key(cx, tx, "api_key.rotated", key->id,
+                        audit_detail(cx, F("overlapSeconds", rotate->overlap_s)));
 }
 
 enum err keys_rotate(struct cx *cx, str id, int64_t overlap_s, struct key *out, struct secret *raw)
@@ -348,7 +399,28 @@ static enum err revoke_in_tx(struct cx *cx, struct tx *tx, void *arg)
 
     TRY(lock_keys(cx, tx));
     TRY(find_own(cx, tx, get->id, get->out));
-    return keys_mark_revoked(tx, cx->who->employer_id, get->id, cx->now_ms);
+    if (get->out->revoked_at_ms)
+        return E_OK;
+    TRY(keys_mark_revoked(tx, cx->who->employer_id, get->id, cx->now_ms));
+    return audit_of_key(cx, tx, "api_key.revoked", get->id,
+                        audit_detail(cx, F("name", get->out->name)));
+}
+
+enum err keys_revoke_created_by(struct cx *cx, struct tx *tx, str person_id)
+{
+    struct key_list keys;
+
+    TRY(keys_mark_revoked_of(cx, tx, person_id, &keys));
+    for (size_t i = 0; i < keys.n; i++)
+        TRY(audit_write(
+            cx, tx,
+            &(struct audit_line){.action = "api_key.revoked",
+                                 .target_kind = "api_key",
+                                 .target_id = keys.list[i].id,
+                                 .employer_id = keys.list[i].employer_id,
+                                 .detail = audit_detail(cx, F("name", keys.list[i].name),
+                                                        F("creatorDeactivated", person_id))}));
+    return E_OK;
 }
 
 enum err keys_revoke(struct cx *cx, str id)
@@ -379,6 +451,7 @@ static enum err import_in_tx(struct cx *cx, struct tx *tx, void *arg)
         struct key_import *line = &import->lines[import->at];
         TRY(keys_insert(tx, &line->key));
         TRY(keys_insert_secret(tx, line->key.id, &line->secret, cx->now_ms));
+        TRY(audit_key_made(cx, tx, "api_key.imported", &line->key));
     }
     return E_OK;
 }

@@ -155,12 +155,36 @@ enum err keys_mark_revoked(struct tx *tx, str employer_id, str id, int64_t now_m
     return tx_exec(tx, sql, BIND(TEXT(employer_id), TEXT(id), INT(now_ms)), NULL);
 }
 
-enum err keys_revoke_created_by(struct tx *tx, str person_id, int64_t now_ms)
+/* Room for one more, the former ones kept. */
+static struct key *grow(struct cx *cx, struct key_list *keys, size_t *room)
+{
+    if (keys->n == *room) {
+        *room = *room ? 2 * *room : 16;
+        struct key *more = arena_array(cx->arena, *room, sizeof *more);
+        if (keys->n)
+            memcpy(more, keys->list, keys->n * sizeof *more);
+        keys->list = more;
+    }
+    return &keys->list[keys->n++];
+}
+
+enum err keys_mark_revoked_of(struct cx *cx, struct tx *tx, str person_id, struct key_list *out)
 {
     static const char sql[] = "UPDATE api_key SET revoked_at_ms = $2, updated_at_ms = $2"
-                              " WHERE created_by = $1 AND revoked_at_ms = 0";
+                              " WHERE created_by = $1 AND revoked_at_ms = 0"
+                              " RETURNING id, employer_id, name";
+    DROP(rows) struct rows *rows = NULL;
+    size_t room = 0;
+    enum err e = E_OK;
 
-    return tx_exec(tx, sql, BIND(TEXT(person_id), INT(now_ms)), NULL);
+    *out = (struct key_list){0};
+    TRY(tx_query(tx, sql, BIND(TEXT(person_id), INT(cx->now_ms)), &rows));
+    while (rows_next(rows, &e))
+        *grow(cx, out, &room) =
+            (struct key){.id = arena_dup(cx->arena, rows_text(rows, 0)),
+                         .employer_id = arena_dup(cx->arena, rows_text(rows, 1)),
+                         .name = arena_dup(cx->arena, rows_text(rows, 2))};
+    return e;
 }
 
 enum err keys_end_secrets(struct tx *tx, str key_id, int64_t now_ms, int64_t ends_at_ms)

@@ -39,6 +39,9 @@ enum err keys_update(struct tx *tx, const struct key *key);
 
 enum err keys_mark_revoked(struct tx *tx, str employer_id, str id, int64_t now_ms);
 
+/* All live keys that the person created; out: their ids, employers and names. */
+enum err keys_mark_revoked_of(struct cx *cx, struct tx *tx, str person_id, struct key_list *out);
+
 /* The current secret, and former ones that would last longer, end at ends_at_ms. */
 enum err keys_end_secrets(struct tx *tx, str key_id, int64_t now_ms, int64_t ends_at_ms);
 enum err keys_mark_rotated(struct tx *tx, const struct key *key);

@@ -158,6 +158,35 @@ static void read_status(struct form *f, struct key *key)
         form_problem(f, "status", "must be active or inactive; DELETE revokes a key");
 }
 
+static bool cidrs_differ(const struct key *a, const struct key *b)
+{
+    return a->n_cidrs != b->n_cidrs ||
+           (a->n_cidrs && memcmp(a->cidrs, b->cidrs, a->n_cidrs * sizeof *a->cidrs) != 0);
+}
+
+str key_changes(struct arena *arena, const struct key *before, const struct key *after)
+{
+    const struct {
+        bool differs;
+        const char *name;
+    } members[] = {
+        {!str_eq(before->name, after->name), " name"},
+        {before->scopes.bits != after->scopes.bits, " scopes"},
+        {cidrs_differ(before, after), " allowedIpCidrs"},
+        {before->expires_at_ms != after->expires_at_ms, " expiresAt"},
+        {before->rate.requests != after->rate.requests ||
+             before->rate.window_ms != after->rate.window_ms,
+         " rateLimit"},
+        {before->is_active != after->is_active, " status"},
+    };
+    str list = S("");
+
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
+        if (members[i].differs)
+            list = arena_printf(arena, "%.*s%s", STR_ARG(list), members[i].name);
+    return str_sub(list, 1, list.n);
+}
+
 void key_read_patch(struct form *f, int64_t now_ms, struct key *key)
 {
     const json_t *scopes = form_value(f, "scopes");

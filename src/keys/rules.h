@@ -38,6 +38,9 @@ void key_read_draft(struct form *f, int64_t now_ms, struct key *out);
 /* What a PATCH changes; the members that were not sent keep the value of `key`. */
 void key_read_patch(struct form *f, int64_t now_ms, struct key *key);
 
+/* The members that differ, "name scopes", for the audit. */
+str key_changes(struct arena *arena, const struct key *before, const struct key *after);
+
 /* The list as the store and the list of bare texts as JSON keep it: "10.0.0.0/8 ::1/128". */
 str key_cidrs_write(struct arena *arena, const struct net_cidr *cidrs, size_t n);
 void key_cidrs_parse(struct arena *arena, str text, const struct net_cidr **out, size_t *n);

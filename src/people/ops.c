@@ -1,6 +1,7 @@
 /* One function per thing an ADMIN can ask about employers and users. */
 #include "people/ops.h"
 
+#include "audit/audit.h"
 #include "auth/auth.h"
 #include "base/ids.h"
 #include "base/log.h"
@@ -16,10 +17,36 @@ static enum err lock_people(struct tx *tx)
 
 /* ---- employers ---- */
 
+static enum err audit_employer(struct cx *cx, struct tx *tx, const char *action,
+                               const struct employer *employer)
+{
+    return audit_write(
+        cx, tx,
+        &(struct audit_line){
+            .action = action,
+            .target_kind = "employer",
+            .target_id = employer->id,
+            .employer_id = employer->id,
+            .detail = audit_detail(cx, F("name", employer->name),
+                                   F("status", employer->is_active ? S("active") : S("inactive")),
+                                   F("isApproved", employer->is_approved ? S("yes") : S("no")))});
+}
+
+static enum err audit_user(struct cx *cx, struct tx *tx, const char *action,
+                           const struct user *user, str detail)
+{
+    return audit_write(cx, tx,
+                       &(struct audit_line){.action = action,
+                                            .target_kind = "user",
+                                            .target_id = user->id,
+                                            .employer_id = user->employer_id,
+                                            .detail = detail});
+}
+
 static enum err insert_employer(struct cx *cx, struct tx *tx, void *arg)
 {
-    (void)cx;
-    return people_insert_employer(tx, arg);
+    TRY(people_insert_employer(tx, arg));
+    return audit_employer(cx, tx, "employer.created", arg);
 }
 
 enum err people_add_employer(struct cx *cx, str name, bool is_approved, struct employer *out)
@@ -89,7 +116,8 @@ static enum err change_employer_in_tx(struct cx *cx, struct tx *tx, void *arg)
     people_read_status(&form, &employer->is_active);
     employer->is_approved = form_bool(&form, "isApproved", employer->is_approved);
     TRY(form_close(&form));
-    return people_update_employer(tx, employer);
+    TRY(people_update_employer(tx, employer));
+    return audit_employer(cx, tx, "employer.updated", employer);
 }
 
 enum err people_change_employer(struct cx *cx, str id, const json_t *patch, struct employer *out)
@@ -103,6 +131,17 @@ enum err people_change_employer(struct cx *cx, str id, const json_t *patch, stru
 
 /* ---- users ---- */
 
+static enum err add_user(struct cx *cx, struct tx *tx, const struct user *user)
+{
+    enum err e = people_insert_user(tx, user);
+
+    if (e == E_STORE_CONFLICT)
+        return E_EMAIL_TAKEN;
+    TRY(e);
+    return audit_user(cx, tx, "user.created", user,
+                      audit_detail(cx, F("role", role_text(user->role))));
+}
+
 static enum err insert_user(struct cx *cx, struct tx *tx, void *arg)
 {
     struct user *user = arg;
@@ -112,8 +151,7 @@ static enum err insert_user(struct cx *cx, struct tx *tx, void *arg)
     if (e == E_ABSENT)
         return E_EMPLOYER_NOT_FOUND;
     TRY(e);
-    e = people_insert_user(tx, user);
-    return e == E_STORE_CONFLICT ? E_EMAIL_TAKEN : e;
+    return add_user(cx, tx, user);
 }
 
 static enum err complete_user(struct cx *cx, struct user *user, const struct secret *password)
@@ -162,6 +200,29 @@ static enum err check_admins_left(struct tx *tx, const struct user *before,
     return admins > 1 ? E_OK : E_LAST_ADMIN;
 }
 
+static enum err audit_user_change(struct cx *cx, struct tx *tx, const struct user *before,
+                                  const struct user *after)
+{
+    return audit_user(cx, tx, "user.updated", after,
+                      audit_detail(cx, F("role", role_text(after->role)),
+                                   F("roleBefore", role_text(before->role)),
+                                   F("status", after->is_active ? S("active") : S("inactive"))));
+}
+
+static enum err shut_out(struct cx *cx, struct tx *tx, const struct user *before,
+                         const struct user *after)
+{
+    int64_t ended = 0;
+
+    TRY(auth_end_sessions_of(tx, after->id, &ended));
+    TRY(keys_revoke_created_by(cx, tx, after->id));
+    if (!before->is_active)
+        return audit_user_change(cx, tx, before, after);
+    return audit_user(
+        cx, tx, "user.deactivated", after,
+        audit_detail(cx, F("sessionsEnded", ended), F("role", role_text(after->role))));
+}
+
 static enum err change_user_in_tx(struct cx *cx, struct tx *tx, void *arg)
 {
     struct change *change = arg;
@@ -181,10 +242,8 @@ static enum err change_user_in_tx(struct cx *cx, struct tx *tx, void *arg)
     TRY(form_close(&form));
     TRY(check_admins_left(tx, &before, user));
     TRY(people_update_user(tx, user, cx->now_ms));
-    if (user->is_active)
-        return E_OK;
-    TRY(auth_end_sessions_of(tx, user->id));
-    return keys_revoke_created_by(tx, user->id, cx->now_ms);
+    return user->is_active ? audit_user_change(cx, tx, &before, user)
+                           : shut_out(cx, tx, &before, user);
 }
 
 enum err people_change_user(struct cx *cx, str id, const json_t *patch, struct user *out)
@@ -227,11 +286,10 @@ static enum err insert_first(struct cx *cx, struct tx *tx, void *arg)
         return E_OK;
     TRY(people_list_employers(cx, tx, STR_NONE, 1, &employers));
     if (employers.n == 0)
-        TRY(people_insert_employer(tx, &first->employer));
+        TRY(insert_employer(cx, tx, &first->employer));
     else
         first->admin.employer_id = employers.list[0].id;
-    enum err e = people_insert_user(tx, &first->admin);
-    return e == E_STORE_CONFLICT ? E_EMAIL_TAKEN : e;
+    return add_user(cx, tx, &first->admin);
 }
 
 enum err people_first_start(struct cx *cx, str email, const struct secret *password)

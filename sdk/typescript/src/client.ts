@@ -190,6 +190,28 @@ export class Sallyport {
     return data(this.http.POST("/api/admin/instance-key/rotate"));
   }
 
+  // ---- the audit ----
+
+  /** The lines of the employer, the newest first. */
+  listEmployerAudit(query: Query<"listEmployerAudit"> = {}): Promise<Schemas["AuditList"]> {
+    return data(this.http.GET("/api/employer/audit", { params: { query } }));
+  }
+
+  /** The lines of the whole instance, for ADMINs. */
+  listAudit(query: Query<"listAudit"> = {}): Promise<Schemas["AuditList"]> {
+    return data(this.http.GET("/api/admin/audit", { params: { query } }));
+  }
+
+  /** Looks for lines that were altered, taken out or put in; see `verified` in the answer. */
+  verifyAudit(query: Query<"verifyAudit"> = {}): Promise<Schemas["AuditReport"]> {
+    return data(this.http.GET("/api/admin/audit/verification", { params: { query } }));
+  }
+
+  /** Puts lines older than audit_retention into signed files. */
+  archiveAudit(): Promise<Schemas["AuditArchived"]> {
+    return data(this.http.POST("/api/admin/audit/archive"));
+  }
+
   // ---- the server ----
 
   health(): Promise<Schemas["Health"]> {

@@ -459,6 +459,120 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/employer/audit": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The API version. Required with an API key on `/api/employer/*`.
+                 * @example 2026-02-01
+                 */
+                "x-api-version"?: components["parameters"]["ApiVersion"];
+                /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
+                "x-employer-id"?: components["parameters"]["ActFor"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the employer's audit
+         * @description Newest first, and only the lines of the employer acted for. A line is written in the
+         *     transaction of its change and never altered.
+         */
+        get: operations["listEmployerAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/audit": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The API version. Required with an API key on `/api/employer/*`.
+                 * @example 2026-02-01
+                 */
+                "x-api-version"?: components["parameters"]["ApiVersion"];
+                /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
+                "x-employer-id"?: components["parameters"]["ActFor"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the audit of the whole instance
+         * @description Newest first; of every employer, and of the instance itself.
+         */
+        get: operations["listAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/audit/verification": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The API version. Required with an API key on `/api/employer/*`.
+                 * @example 2026-02-01
+                 */
+                "x-api-version"?: components["parameters"]["ApiVersion"];
+                /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
+                "x-employer-id"?: components["parameters"]["ActFor"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Look for lines that were altered, taken out or put in
+         * @description Walks the whole chain, in short reads; the server goes on meanwhile. The answer is 200 also
+         *     when something is found: `verified` says which. `sallyport audit verify` does the same.
+         */
+        get: operations["verifyAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/audit/archive": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The API version. Required with an API key on `/api/employer/*`.
+                 * @example 2026-02-01
+                 */
+                "x-api-version"?: components["parameters"]["ApiVersion"];
+                /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
+                "x-employer-id"?: components["parameters"]["ActFor"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put lines older than audit_retention into signed files, now
+         * @description The server does it by itself every hour. Nothing happens where `audit_retention` is 0.
+         */
+        post: operations["archiveAudit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -888,6 +1002,78 @@ export interface components {
             role?: components["schemas"]["Role"];
             status?: components["schemas"]["Status"];
         };
+        AuditLine: {
+            /** @example aud_01j8z6m3q4v5w6x7y8z9a0bc */
+            id: string;
+            at: components["schemas"]["Instant"];
+            /**
+             * @description What was done; docs/audit.md lists them.
+             * @example api_key.created
+             */
+            action: string;
+            actor: {
+                /** @enum {string} */
+                kind: "user" | "key" | "operator" | "server" | "nobody";
+                id: string | null;
+                role: string | null;
+                /** @description The employer that the actor belongs to. */
+                employerId: string | null;
+            };
+            /** @description The employer whose audit this is in, for which the actor acted; null is the instance's alone. */
+            employerId: string | null;
+            target: {
+                /** @example api_key */
+                kind: string;
+                id: string | null;
+            } | null;
+            /** @description The client's. */
+            address: string | null;
+            userAgent: string | null;
+            requestId: string | null;
+            /** @description What else is worth knowing, by action; no secrets, and no personal data. */
+            detail: Record<string, never> | null;
+            /** @description The place in the chain; null for a moment, on PostgreSQL. */
+            number: number | null;
+        };
+        AuditList: {
+            lines: components["schemas"]["AuditLine"][];
+            nextCursor: components["schemas"]["NextCursor"];
+        };
+        AuditReport: {
+            /** @description Nothing was found. */
+            verified: boolean;
+            /** @description Lines in the store. */
+            lines: number;
+            /** @description Of them */
+            sealed: number;
+            /** @description Of them */
+            waiting: number;
+            /** @description The last number that left the store for an archive. */
+            archived: number;
+            /** @description Where the chain ends, NUMBER:LINK. */
+            head: string | null;
+            findingCount: number;
+            /** @description The first 100. */
+            findings: components["schemas"]["AuditFinding"][];
+        };
+        AuditFinding: {
+            /** @description The place in the chain. */
+            number: number | null;
+            lineId: string | null;
+            /** @description What is wrong. */
+            problem: string;
+            /** @description What to do. */
+            fix: string;
+        };
+        AuditArchived: {
+            archives: {
+                /** @description Its name in audit_archive_folder. */
+                file: string;
+                first: number;
+                through: number;
+            }[];
+            lines: number;
+        };
         /** @description One thing that is not valid, and what would be. */
         MemberError: {
             /** @description The row of the upload, from 0. */
@@ -1079,6 +1265,21 @@ export interface components {
                     status?: 400;
                     /** @enum {unknown} */
                     code?: "MALFORMED_REQUEST" | "INVALID_REQUEST" | "INVALID_CURSOR" | "UNSUPPORTED_API_VERSION";
+                };
+            };
+        };
+        /** @description Bad Request: MALFORMED_REQUEST, INVALID_REQUEST, UNSUPPORTED_API_VERSION. */
+        Refused400J: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 400;
+                    /** @enum {unknown} */
+                    code?: "MALFORMED_REQUEST" | "INVALID_REQUEST" | "UNSUPPORTED_API_VERSION";
                 };
             };
         };
@@ -1980,6 +2181,21 @@ export interface components {
         Limit: number;
         /** @description The `nextCursor` of the page before, exactly as received. */
         Cursor: string;
+        /**
+         * @description The action, or the beginning of several, as in `api_key.*`.
+         * @example api_key.*
+         */
+        AuditAction: string;
+        /** @description Who did it. */
+        AuditActor: string;
+        /** @description What it was done to. */
+        AuditTarget: string;
+        /** @description The `x-request-id` of the call that did it. */
+        AuditRequest: string;
+        /** @description Lines of this instant and later. */
+        AuditFrom: string;
+        /** @description Lines before this instant. */
+        AuditTo: string;
         KeyId: components["schemas"]["ApiKeyId"];
     };
     requestBodies: never;
@@ -3055,6 +3271,222 @@ export interface operations {
             404: components["responses"]["Refused404B"];
             408: components["responses"]["Refused408A"];
             409: components["responses"]["Refused409E"];
+            413: components["responses"]["Refused413A"];
+            414: components["responses"]["Refused414A"];
+            417: components["responses"]["Refused417A"];
+            431: components["responses"]["Refused431A"];
+            500: components["responses"]["Refused500A"];
+            501: components["responses"]["Refused501A"];
+            503: components["responses"]["Refused503B"];
+            505: components["responses"]["Refused505A"];
+        };
+    };
+    listEmployerAudit: {
+        parameters: {
+            query?: {
+                /** @description How many items a page may have. */
+                limit?: components["parameters"]["Limit"];
+                /** @description The `nextCursor` of the page before, exactly as received. */
+                cursor?: components["parameters"]["Cursor"];
+                /**
+                 * @description The action, or the beginning of several, as in `api_key.*`.
+                 * @example api_key.*
+                 */
+                action?: components["parameters"]["AuditAction"];
+                /** @description Who did it. */
+                actorId?: components["parameters"]["AuditActor"];
+                /** @description What it was done to. */
+                targetId?: components["parameters"]["AuditTarget"];
+                /** @description The `x-request-id` of the call that did it. */
+                requestId?: components["parameters"]["AuditRequest"];
+                /** @description Lines of this instant and later. */
+                from?: components["parameters"]["AuditFrom"];
+                /** @description Lines before this instant. */
+                to?: components["parameters"]["AuditTo"];
+            };
+            header?: {
+                /**
+                 * @description The API version. Required with an API key on `/api/employer/*`.
+                 * @example 2026-02-01
+                 */
+                "x-api-version"?: components["parameters"]["ApiVersion"];
+                /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
+                "x-employer-id"?: components["parameters"]["ActFor"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of lines. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "x-api-version": components["headers"]["AnsweredVersion"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditList"];
+                };
+            };
+            400: components["responses"]["Refused400D"];
+            401: components["responses"]["Refused401C"];
+            403: components["responses"]["Refused403C"];
+            404: components["responses"]["Refused404C"];
+            408: components["responses"]["Refused408B"];
+            413: components["responses"]["Refused413B"];
+            414: components["responses"]["Refused414B"];
+            417: components["responses"]["Refused417B"];
+            431: components["responses"]["Refused431B"];
+            500: components["responses"]["Refused500B"];
+            501: components["responses"]["Refused501B"];
+            503: components["responses"]["Refused503C"];
+            505: components["responses"]["Refused505B"];
+        };
+    };
+    listAudit: {
+        parameters: {
+            query?: {
+                /** @description How many items a page may have. */
+                limit?: components["parameters"]["Limit"];
+                /** @description The `nextCursor` of the page before, exactly as received. */
+                cursor?: components["parameters"]["Cursor"];
+                /** @description Only the lines of this employer. */
+                employerId?: components["schemas"]["EmployerId"];
+                /**
+                 * @description The action, or the beginning of several, as in `api_key.*`.
+                 * @example api_key.*
+                 */
+                action?: components["parameters"]["AuditAction"];
+                /** @description Who did it. */
+                actorId?: components["parameters"]["AuditActor"];
+                /** @description What it was done to. */
+                targetId?: components["parameters"]["AuditTarget"];
+                /** @description The `x-request-id` of the call that did it. */
+                requestId?: components["parameters"]["AuditRequest"];
+                /** @description Lines of this instant and later. */
+                from?: components["parameters"]["AuditFrom"];
+                /** @description Lines before this instant. */
+                to?: components["parameters"]["AuditTo"];
+            };
+            header?: {
+                /**
+                 * @description The API version. Required with an API key on `/api/employer/*`.
+                 * @example 2026-02-01
+                 */
+                "x-api-version"?: components["parameters"]["ApiVersion"];
+                /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
+                "x-employer-id"?: components["parameters"]["ActFor"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of lines. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditList"];
+                };
+            };
+            400: components["responses"]["Refused400I"];
+            401: components["responses"]["Refused401B"];
+            403: components["responses"]["Refused403B"];
+            404: components["responses"]["Refused404B"];
+            408: components["responses"]["Refused408A"];
+            413: components["responses"]["Refused413A"];
+            414: components["responses"]["Refused414A"];
+            417: components["responses"]["Refused417A"];
+            431: components["responses"]["Refused431A"];
+            500: components["responses"]["Refused500A"];
+            501: components["responses"]["Refused501A"];
+            503: components["responses"]["Refused503B"];
+            505: components["responses"]["Refused505A"];
+        };
+    };
+    verifyAudit: {
+        parameters: {
+            query?: {
+                /** @description A head that the log line `audit.sealed` named earlier; it must still be in the chain. */
+                head?: string;
+                /** @description The name of an archive's file in `audit_archive_folder`, to be read too. */
+                archive?: string;
+            };
+            header?: {
+                /**
+                 * @description The API version. Required with an API key on `/api/employer/*`.
+                 * @example 2026-02-01
+                 */
+                "x-api-version"?: components["parameters"]["ApiVersion"];
+                /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
+                "x-employer-id"?: components["parameters"]["ActFor"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was looked at, and what was found. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditReport"];
+                };
+            };
+            400: components["responses"]["Refused400J"];
+            401: components["responses"]["Refused401B"];
+            403: components["responses"]["Refused403B"];
+            404: components["responses"]["Refused404B"];
+            408: components["responses"]["Refused408A"];
+            413: components["responses"]["Refused413A"];
+            414: components["responses"]["Refused414A"];
+            417: components["responses"]["Refused417A"];
+            431: components["responses"]["Refused431A"];
+            500: components["responses"]["Refused500A"];
+            501: components["responses"]["Refused501A"];
+            503: components["responses"]["Refused503B"];
+            505: components["responses"]["Refused505A"];
+        };
+    };
+    archiveAudit: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The API version. Required with an API key on `/api/employer/*`.
+                 * @example 2026-02-01
+                 */
+                "x-api-version"?: components["parameters"]["ApiVersion"];
+                /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
+                "x-employer-id"?: components["parameters"]["ActFor"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The files that were written. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditArchived"];
+                };
+            };
+            400: components["responses"]["Refused400B"];
+            401: components["responses"]["Refused401B"];
+            403: components["responses"]["Refused403B"];
+            404: components["responses"]["Refused404B"];
+            408: components["responses"]["Refused408A"];
             413: components["responses"]["Refused413A"];
             414: components["responses"]["Refused414A"];
             417: components["responses"]["Refused417A"];
