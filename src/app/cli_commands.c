@@ -325,6 +325,8 @@ static const struct cli_flag audit_list_flags[] = {
     {"request", "ID", "in which request"},
     {"from", "T", "not before: 2030-01-31T00:00:00Z"},
     {"to", "T", "before: 2030-01-31T00:00:00Z"},
+    {"limit", "N", "how many, 100 without this flag, 1000 at most"},
+    {"all", NULL, "all of them, however many there are"},
     {0},
 };
 
@@ -353,7 +355,12 @@ static void build_audit_list(struct cli_form *form, struct cli_request *out)
     put_parameter(form, &out->target, "requestId", value(form, "request"));
     put_parameter(form, &out->target, "from", value(form, "from"));
     put_parameter(form, &out->target, "to", value(form, "to"));
-    out->list = "lines";
+    if (cli_has(form->args, "all") && cli_has(form->args, "limit"))
+        cli_problem(form, "give --limit or --all, not both");
+    else if (cli_has(form->args, "all"))
+        out->list = "lines";
+    else
+        put_parameter(form, &out->target, "limit", value(form, "limit"));
 }
 
 /* The last part of a path: the server reads from its own folder alone. */

@@ -368,6 +368,9 @@ void cli_show_audit(struct cli_show *show, const json_t *answer)
                                                   plain(detail_text(show, line))});
     }
     columns_write(&table, show->out);
+    if (member(answer, "nextCursor").n)
+        buf_put(show->out,
+                S("There are older lines: --limit 1000, --all, or --to with an instant.\n"));
 }
 
 static void put_finding(struct cli_show *show, const json_t *finding)

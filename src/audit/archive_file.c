@@ -377,5 +377,5 @@ void archive_check(struct cx *cx, const struct audit_archive *archive, struct cx
     read_lines(&r, gz);
     gzclose(gz);
     if (!r.is_bad && !str_eq(sha256, archive->sha256))
-        blame(&r, 0, "its bytes are not those it was made of");
+        blame(&r, 0, "its bytes are not those that were written");
 }

@@ -12,6 +12,7 @@
 #include "audit/ops.h"
 #include "audit/seal.h"
 #include "base/banned.h"
+#include "base/json.h"
 #include "base/time.h"
 
 enum { VERIFY_BATCH = 1000 };
@@ -127,6 +128,19 @@ static void judge_link(struct walk *w, struct cx *cx, const struct audit_row *ro
                          row->number);
 }
 
+/* Whatever was put right since: it was wrong then. */
+static void repeat_alarm(struct walk *w, struct cx *cx, const struct audit_row *row)
+{
+    DROP(json) json_t *detail = NULL;
+    char at[TIME_TEXT_BYTES];
+
+    time_write(row->record.at_ms, at);
+    IGNORE_ERR(json_read(cx, row->record.text[AUDIT_DETAIL], &detail));
+    str problem = json_text(json_object_get(detail, "problem"));
+    audit_report_put(w->cx, w->report, row->number, row->line_id, fix_keep,
+                     "At %.*s the server noticed: %.*s.", TIME_TEXT_BYTES, at, STR_ARG(problem));
+}
+
 static void judge_sealed(struct walk *w, struct cx *cx, const struct audit_row *row)
 {
     bool is_right = false;
@@ -147,9 +161,7 @@ static void judge_sealed(struct walk *w, struct cx *cx, const struct audit_row *
     else
         judge_link(w, cx, row);
     if (is_right && str_eq(row->record.text[AUDIT_ACTION], S("audit.alarm")))
-        audit_report_put(w->cx, w->report, row->number, row->line_id, fix_keep,
-                         "The server noticed it while it ran: %.*s.",
-                         STR_ARG(row->record.text[AUDIT_DETAIL]));
+        repeat_alarm(w, cx, row);
 }
 
 static void walk_rows(struct walk *w, struct cx *cx, const struct audit_rows *rows)

@@ -190,9 +190,10 @@ static enum err close_tx(struct writer *w, struct cx *cx)
     if (e == E_OK && !is_gone(w))
         return E_OK;
     roll_back(w);
-    if (e == E_OK || e == E_STORE_DOWN)
-        return engine_down(cx, "the database rolled the change back");
-    return e;
+    if (e == E_STORE_BUSY)
+        return e;
+    log_event(&own, LOG_ERROR, "store.not_closed", F("reason", own.failure.detail));
+    return engine_down(cx, "what belongs before the commit could not be done");
 }
 
 /* What the callers are told when their commit failed; the first of them logs it. */

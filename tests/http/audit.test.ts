@@ -405,7 +405,7 @@ test("what was tampered with stays told, however much is written afterwards", as
     for (let i = 0; i < 3; i++) await instance.cliJson(["keys", "create", "--name", `k${i}`, "--scope", "cohort:read"]);
     const verified = await instance.cli(["audit", "verify"]);
     assert.equal(verified.code, 1, verified.stdout);
-    assert.match(verified.stdout, /noticed it while it ran: .*head was changed by somebody else/);
+    assert.match(verified.stdout, /the server noticed: the head was changed by somebody else/);
   } finally {
     instance.remove();
   }
@@ -521,7 +521,7 @@ test("an archive that was altered, cut, emptied or taken away is told", async ()
     put([...whole.slice(0, 4), "not json", ...whole.slice(4)]);
     await found(/a line cannot be read/);
     put(whole);
-    await found(/its bytes are not those it was  made of/);
+    await found(/its bytes are not those that were written/);
     writeFileSync(path, "");
     await found(/cannot be read|cut off/);
     rmSync(path);

@@ -483,6 +483,87 @@ static void a_reference_to_nothing_is_a_fault_of_ours(void **state)
     assert_int_equal(exec_sql(f, "SELECT \"no such name\"", BIND()), E_INTERNAL_ERROR);
 }
 
+/* ---- work before a commit ---- */
+
+/* Of the writer's thread, and read after it answered. */
+static int n_closings;
+static bool closing_fails;
+
+static enum err close_group(struct cx *cx, struct tx *tx, void *arg)
+{
+    (void)arg;
+    n_closings++;
+    TRY(tx_exec(tx, "INSERT INTO t_closed VALUES (1)", BIND(), NULL));
+    return closing_fails ? fail(cx, E_INTERNAL_ERROR, "as asked") : E_OK;
+}
+
+static enum err insert_and_close(struct cx *cx, struct tx *tx, void *arg)
+{
+    enum err *answer = arg;
+
+    (void)cx;
+    TRY(tx_exec(tx, "INSERT INTO t_line VALUES (1)", BIND(), NULL));
+    tx_closes(tx);
+    return *answer;
+}
+
+static void set_up_closing(struct fixture *f)
+{
+    n_closings = 0;
+    closing_fails = false;
+    store_set_closing(f->store, close_group);
+    make_table(f, "DROP TABLE IF EXISTS t_line", "CREATE TABLE t_line (n BIGINT)");
+    make_table(f, "DROP TABLE IF EXISTS t_closed", "CREATE TABLE t_closed (n BIGINT)");
+}
+
+static void what_belongs_before_a_commit_runs_where_it_is_asked_for(void **state)
+{
+    struct fixture *f = *state;
+    enum err answer = E_OK;
+
+    set_up_closing(f);
+    assert_int_equal(exec_sql(f, "INSERT INTO t_line VALUES (2)", BIND()), E_OK);
+    assert_int_equal(n_closings, 0);
+    assert_int_equal(store_run(&f->cx, insert_and_close, &answer), E_OK);
+    assert_int_equal(store_run_large(&f->cx, insert_and_close, &answer), E_OK);
+    assert_int_equal(n_closings, 2);
+    assert_int_equal(int_sql(f, "SELECT count(*) FROM t_closed", BIND()), 2);
+}
+
+/* The caller's own words stay, whatever the closing of its group does. */
+static enum err fail_after_closing(struct cx *cx, struct tx *tx, void *arg)
+{
+    TRY(insert_and_close(cx, tx, arg));
+    return fail(cx, E_API_KEY_LIMIT, "my own words");
+}
+
+static void work_that_failed_keeps_its_answer(void **state)
+{
+    struct fixture *f = *state;
+    enum err answer = E_OK;
+
+    set_up_closing(f);
+    assert_int_equal(store_run(&f->cx, fail_after_closing, &answer), E_API_KEY_LIMIT);
+    assert_true(str_eq(f->cx.failure.detail, S("my own words")));
+    assert_int_equal(int_sql(f, "SELECT count(*) FROM t_line", BIND()), 0);
+}
+
+static void a_commit_is_not_made_without_what_belongs_before_it(void **state)
+{
+    struct fixture *f = *state;
+    enum err answer = E_OK;
+
+    set_up_closing(f);
+    closing_fails = true;
+    assert_int_equal(store_run(&f->cx, insert_and_close, &answer), E_STORE_DOWN);
+    assert_int_equal(store_run_large(&f->cx, insert_and_close, &answer), E_STORE_DOWN);
+    assert_int_equal(int_sql(f, "SELECT count(*) FROM t_line", BIND()), 0);
+    assert_int_equal(int_sql(f, "SELECT count(*) FROM t_closed", BIND()), 0);
+    closing_fails = false;
+    assert_int_equal(store_run(&f->cx, insert_and_close, &answer), E_OK);
+    assert_int_equal(int_sql(f, "SELECT count(*) FROM t_line", BIND()), 1);
+}
+
 int main(void)
 {
 #define ON_A_STORE(test) cmocka_unit_test_setup_teardown(test, fixture_setup, fixture_teardown)
@@ -499,6 +580,9 @@ int main(void)
         ON_A_STORE(a_full_disk_is_answered_and_got_over),
         ON_A_STORE(a_commit_that_cannot_be_made_durable_is_not_acknowledged),
         ON_A_STORE(a_reference_to_nothing_is_a_fault_of_ours),
+        ON_A_STORE(what_belongs_before_a_commit_runs_where_it_is_asked_for),
+        ON_A_STORE(work_that_failed_keeps_its_answer),
+        ON_A_STORE(a_commit_is_not_made_without_what_belongs_before_it),
     };
 
     unsetenv("STORE_URL");

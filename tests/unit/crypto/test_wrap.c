@@ -19,8 +19,7 @@ static bool opens_to(struct arena *arena, const struct instance_key *keys, str t
 {
     DROP(secret) struct secret out = {0};
 
-    return wrap_open(arena, keys, purpose, place, text, &out) &&
-           str_eq(secret_reveal(&out), plain);
+    return wrap_open(arena, keys, purpose, place, text, &out) && str_eq(secret_reveal(&out), plain);
 }
 
 static void what_was_closed_opens_under_the_key_it_names(void **state)
