@@ -50,7 +50,7 @@ static inline void fixture_name_url(char out[512], const char *name)
 }
 
 /* One statement by hand, past the store: on the test's database, or the one named. */
-static inline void postgres_do(const char *database, const char *format, ...)
+PRINTF_LIKE(2, 3) static inline void postgres_do(const char *database, const char *format, ...)
 {
     char url[512], sql[512];
     va_list args;
