@@ -194,6 +194,42 @@ test("an employer sees its own lines only, and only its admins see any", async (
   assert.ok((await root.listAudit({ action: "user.created", limit: 1000 })).lines.some((line) => line.actor.kind === "server"));
 });
 
+test("a change names the members that differ, and no others", async () => {
+  const tenant = await newTenant(server, "Changes");
+  const key = await tenant.admin.createApiKey({ name: "k", scopes: ["cohort:read", "export:read"] });
+  await tenant.admin.updateApiKey(key.id, { name: "k", allowedIpCidrs: ["203.0.113.0/24"], expiresAt: "2090-01-01T00:00:00Z", rateLimit: null });
+  await tenant.admin.updateApiKey(key.id, { scopes: ["cohort:read"], allowedIpCidrs: ["203.0.113.0/25"] });
+  const changed = (await linesOf(tenant, { action: "api_key.updated" })).map((line) => line.detail?.["changed"]);
+  assert.deepEqual(changed.sort(), ["allowedIpCidrs expiresAt rateLimit", "scopes allowedIpCidrs"]);
+  assert.deepEqual(await linesOf(tenant, { action: "api_key.scopes_widened" }), []);
+});
+
+test("addresses that belong to somebody else are counted in the audit, whether or not rows were written", async () => {
+  const [tenant, other] = [await newTenant(server, "Foreign"), await newTenant(server, "Theirs")];
+  const theirs = somebody();
+  await other.admin.uploadCohort([theirs]);
+  await refused(tenant.admin.uploadCohort([theirs, somebody()]), "COHORT_INVALID");
+  assert.deepEqual((await only(tenant, "cohort.refused")).detail, { received: 2, created: 0, updated: 0, unchanged: 0, foreign: 1 });
+  assert.deepEqual(await linesOf(tenant, { action: "cohort.uploaded" }), []);
+  await tenant.admin.uploadCohort([theirs, somebody()], { partial: true });
+  assert.deepEqual((await only(tenant, "cohort.uploaded")).detail, { received: 2, created: 1, updated: 0, unchanged: 0, foreign: 1 });
+});
+
+test("the command line shows the newest, and as many as it is told", async () => {
+  const of = ["--employer", (await newTenant(server, "Listed")).employerId];
+  assert.equal((await server.cliJson(["audit", "list", "--limit", "2", ...of])).lines.length, 2);
+  const all = await server.cliJson(["audit", "list", "--all", ...of]);
+  assert.equal(all.lines.length, 5);
+  assert.equal(all.nextCursor, null);
+  const shown = await server.cli(["audit", "list", "--limit", "1", ...of]);
+  assert.match(shown.stdout, /AT +ACTION +ACTOR/);
+  assert.match(shown.stdout, /There are older lines: --limit 1000, --all/);
+  assert.match((await server.cli(["audit", "list", "--actor", "nobody", ...of])).stdout, /no such lines/);
+  assert.equal((await server.cli(["audit", "list", "--all", "--limit", "3"])).code, 2);
+  const verified = await server.cli(["audit", "verify"]);
+  assert.equal(verified.code, 0, verified.stdout);
+});
+
 test("rekeying is a line, and what the former keys made stays verified", async () => {
   const root = await server.admin();
   for (let i = 0; i < 3; i++) await root.rotateInstanceKey();
