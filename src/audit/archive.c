@@ -162,6 +162,7 @@ enum err audit_archive(struct cx *cx, struct audit_archiving *out)
     *out = (struct audit_archiving){.file = STR_NONE};
     if (audit_settings()->retention_ms == 0)
         return E_OK;
+    TRY(audit_seal(cx)); /* what was committed a moment ago may not be linked yet */
     enum err e = archive_all(&a);
     archive_file_drop(&a.file);
     TRY(e);

@@ -8,7 +8,7 @@ import { after, before, test } from "node:test";
 import { gunzipSync, gzipSync } from "node:zlib";
 
 import { assertIs } from "./harness/contract.js";
-import { ADMIN_EMAIL, ADMIN_PASSWORD, Instance, startServer, type Server } from "./harness/server.js";
+import { ADMIN_EMAIL, ADMIN_PASSWORD, Instance, onPostgres, startServer, type Server } from "./harness/server.js";
 import { eventually, inventedKey, newTenant, refused, somebody, type Tenant } from "./harness/util.js";
 
 type Line = Awaited<ReturnType<Tenant["admin"]["listEmployerAudit"]>>["lines"][number];
@@ -274,14 +274,21 @@ test("refusals are written once at first, and then counted", async () => {
 // ---- tampering: by SQL, past the server, on a store nobody has open ----
 
 /** A few lines of every kind that the tampering needs, in a store without a server. */
-async function prepared(settings: Record<string, string> = {}): Promise<Instance> {
-  const instance = new Instance({ ...settings });
+async function prepare(settings: Record<string, string> = {}): Promise<Instance> {
+  const instance = new Instance(settings);
   await instance.cliJson(["employers", "create", "--name", "Acme"]);
   for (let i = 0; i < 6; i++) await instance.cliJson(["keys", "create", "--name", `k${i}`, "--scope", "cohort:read"]);
   return instance;
 }
 
-const onPostgres = !!process.env["SALLYPORT_TEST_DATABASE_URL"];
+let template: Promise<Instance> | undefined;
+after(async () => (await template)?.remove());
+
+/** One such store for each test; only the first is made. */
+async function prepared(): Promise<Instance> {
+  template ??= prepare();
+  return (await template).copy();
+}
 
 /** Whoever writes past the server may well be the owner of the tables. */
 function sql(instance: Instance, statements: string): string {
@@ -504,7 +511,7 @@ test("nothing can be changed past the triggers, not by REPLACE either", async ()
 
 async function archived(): Promise<{ instance: Instance; folder: string; file: string }> {
   const folder = mkdtempSync(join(tmpdir(), "sallyport-archive-"));
-  const instance = await prepared({ audit_retention: "1ms", audit_archive_folder: folder });
+  const instance = await prepare({ audit_retention: "1ms", audit_archive_folder: folder });
   const answer = await instance.cliJson(["audit", "archive"]);
   assertIs("AuditArchived", answer);
   assert.equal(answer.archives.length, 1);
@@ -572,7 +579,7 @@ test("an archive that was altered, cut, emptied or taken away is told", async ()
 
 test("lines that are not sound are not archived, and nothing is deleted", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sallyport-archive-"));
-  const instance = await prepared({ audit_retention: "1ms", audit_archive_folder: folder });
+  const instance = await prepare({ audit_retention: "1ms", audit_archive_folder: folder });
   try {
     disarm(instance);
     sql(instance, `UPDATE audit SET actor_id = 'x' WHERE id = ${LINE}`);

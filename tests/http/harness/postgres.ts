@@ -23,14 +23,15 @@ export function sql(url: string, statement: string): string[] {
   return output.split("\n").filter((line) => line !== "");
 }
 
-/** A new, empty one; its URL. */
-export function makeDatabase(): string {
-  const name = `t${process.pid}_${randomBytes(4).toString("hex")}`;
-  sql(urlOf(MAINTENANCE), `CREATE DATABASE ${name}`);
-  return urlOf(name);
-}
 
 const nameOf = (url: string): string => new URL(url.replace("@/", "@localhost/")).pathname.slice(1);
+
+/** A new one, empty or a copy; its URL. */
+export function makeDatabase(copied?: string): string {
+  const name = `t${process.pid}_${randomBytes(4).toString("hex")}`;
+  sql(urlOf(MAINTENANCE), `CREATE DATABASE ${name}${copied ? ` TEMPLATE ${nameOf(copied)}` : ""}`);
+  return urlOf(name);
+}
 
 export function dropDatabase(url: string): void {
   sql(urlOf(MAINTENANCE), `DROP DATABASE IF EXISTS ${nameOf(url)} WITH (FORCE)`);

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -89,8 +89,8 @@ export class Instance {
   readonly database: string;
   readonly #settings: Settings;
 
-  constructor(settings: Settings = {}) {
-    this.database = onPostgres ? postgres.makeDatabase() : `sqlite:${join(this.folder, "sallyport.db")}`;
+  constructor(settings: Settings = {}, copied?: string) {
+    this.database = onPostgres ? postgres.makeDatabase(copied) : `sqlite:${join(this.folder, "sallyport.db")}`;
     this.#settings = settings;
   }
 
@@ -148,6 +148,13 @@ export class Instance {
   /** more: of the environment, as it is. */
   start(more: NodeJS.ProcessEnv = {}): Promise<Server> {
     return Server.start(this, more);
+  }
+
+  /** The same store once more, while nobody has it open. */
+  copy(): Instance {
+    const copy = new Instance(this.#settings, onPostgres ? this.database : undefined);
+    cpSync(this.folder, copy.folder, { recursive: true });
+    return copy;
   }
 
   /** Every file that something may have been written to. */
