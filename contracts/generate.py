@@ -206,6 +206,7 @@ class Contract:
             "requiredScopes": ["cohort:write"],
             "keyScopes": ["cohort:read"],
             "supportedVersions": ["2026-02-01", "v1"],
+            "resourceId": "key_01j8z6m3q4v5w6x7y8z9a0",
         }
         value.update({name: sample[name] for name in self.members.get(code, [])})
         return {"summary": error["message"], "value": value}
@@ -252,8 +253,11 @@ class Contract:
     def expand(self, path, method, op):
         codes = self.codes_of(path, op, f"{method.upper()} {path}")
         takes_key = any("ApiKeyAuth" in alternative for alternative in op.get("security", []))
+        is_replayed = {"$ref": "#/components/parameters/IdempotencyKey"} in op.get("parameters", [])
         for status, response in op["responses"].items():
             response["headers"] = {**self.fields(path, int(status), takes_key), **response.get("headers", {})}
+            if is_replayed:
+                response["headers"]["idempotency-replayed"] = {"$ref": "#/components/headers/IdempotencyReplayed"}
         op.pop("x-errors", None)
         by_status = {}
         for code in codes:

@@ -19,6 +19,7 @@
 #include "base/time.h"
 #include "cohorts/cohorts.h"
 #include "http/reply.h"
+#include "idempotency/idempotency.h"
 #include "instance/instance.h"
 #include "keys/keys.h"
 #include "people/people.h"
@@ -43,6 +44,7 @@ struct visit {
     struct principal who;
     struct decide_facts facts;
     struct keys_answer answer;
+    str idempotency_key; /* STR_NONE: none */
 };
 
 struct door *door_new(const struct door_settings *settings, struct store *store)
@@ -368,6 +370,10 @@ static enum err refuse_key_on_session_route(struct visit *v)
 
 static enum http_next let_in(struct visit *v, struct http_call *call)
 {
+    enum err e = idempotency_read(&v->cx, v->route, v->req, &v->idempotency_key);
+
+    if (e != E_OK)
+        return refuse_now(v, e);
     call->body_max_bytes =
         v->route->body_max_bytes ? v->route->body_max_bytes : ROUTE_BODY_MAX_BYTES;
     return v->route->is_instant ? HTTP_RUN_HERE : HTTP_RUN_WORKER;
@@ -488,7 +494,9 @@ static void on_handle(void *self, struct http_call *call)
     (void)self;
     v->cx.now_ms = time_now_ms();
     v->cx.doing = "handling the request";
-    leave(v, v->route->handler(&v->cx, v->req, v->reply));
+    leave(v, str_is_none(v->idempotency_key)
+                 ? v->route->handler(&v->cx, v->req, v->reply)
+                 : idempotency_handle(&v->cx, v->route, v->req, v->idempotency_key, v->reply));
 }
 
 static void on_refuse(void *self, struct http_call *call, enum err e, str detail)

@@ -10,6 +10,7 @@
 #include "cohorts/cohorts.h"
 #include "crypto/password.h"
 #include "http/reply.h"
+#include "idempotency/idempotency.h"
 #include "instance/instance.h"
 #include "keys/keys.h"
 
@@ -34,6 +35,7 @@ static void start_rules(const struct config *config)
         .cookie_is_secure = config->public_url_is_https,
     });
     cohorts_start(config->foreign_email_limit);
+    idempotency_start(config->idempotency_ttl_ms);
     audit_start(&(struct audit_settings){
         .retention_ms = config->audit_retention_ms,
         .archive_folder = config->audit_archive_folder.p,
@@ -113,6 +115,9 @@ static void tick_second(struct parts *parts, int64_t second)
     cx.doing = "reading the keys";
     if (store_is_shared(parts->store) && keys_learn_store(&cx) != E_OK)
         log_event(&cx, LOG_WARN, "keys.not_learned", F("detail", cx.failure.detail));
+    cx.doing = "sweeping answers";
+    if (idempotency_sweep(&cx) != E_OK)
+        log_event(&cx, LOG_WARN, "answers.not_swept", F("detail", cx.failure.detail));
     cx.doing = "writing the audit";
     if (audit_tick(&cx) != E_OK)
         log_event(&cx, LOG_WARN, "audit.not_written", F("detail", cx.failure.detail));

@@ -243,6 +243,6 @@ const struct route audit_routes[] = {
     {HTTP_GET, "/api/employer/audit", ROLE(EMPLOYER_ADMIN), get_own},
     {HTTP_GET, "/api/admin/audit", ROLE(ADMIN), get_all},
     {HTTP_GET, "/api/admin/audit/verification", ROLE(ADMIN), get_verification},
-    {HTTP_POST, "/api/admin/audit/archive", ROLE(ADMIN), post_archive},
+    {HTTP_POST, "/api/admin/audit/archive", ROLE(ADMIN), post_archive, .is_harmless_twice = true},
     {0},
 };

@@ -12,6 +12,7 @@
 #include "base/net.h"
 
 struct store;
+struct store_guard;
 struct principal;
 
 /* Why a request failed, beyond its code; every text lives in the arena. */
@@ -26,6 +27,7 @@ struct cx {
     struct arena *arena;
     int64_t now_ms; /* wall clock, Unix milliseconds */
     struct store *store;
+    struct store_guard *guard;   /* of the next change, see store/store.h; NULL: none */
     const struct principal *who; /* NULL: nobody */
     struct net_addr client;      /* the caller's address; NET_NONE: not known */
     struct net_addr peer;        /* the other end of the connection: the caller, or a proxy */

@@ -1,6 +1,7 @@
 /* Taking members out of an object, and noting what is wrong with them. */
 #include "base/form.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -123,6 +124,18 @@ void form_close_part(struct form *f)
 str form_problems(const struct form *f)
 {
     return arena_printf(f->cx->arena, "[%.*s]", STR_ARG(buf_str(&f->problems)));
+}
+
+struct form_mark form_mark(const struct form *f)
+{
+    return (struct form_mark){f->n_problems, f->problems.n};
+}
+
+void form_rewind(struct form *f, struct form_mark mark)
+{
+    assert(mark.bytes <= f->problems.n);
+    f->n_problems = mark.n_problems;
+    f->problems.n = mark.bytes;
 }
 
 enum err form_close(struct form *f)

@@ -46,6 +46,14 @@ void form_close_part(struct form *f);
 /* The first FORM_PROBLEMS_MAX problems noted so far, as a JSON list, in the arena. */
 str form_problems(const struct form *f);
 
+/* Forget the problems that were noted since the mark: for what may run more than once. */
+struct form_mark {
+    size_t n_problems;
+    size_t bytes;
+};
+struct form_mark form_mark(const struct form *f);
+void form_rewind(struct form *f, struct form_mark mark);
+
 /* Note a problem with a member, e.g. "scopes[2]". */
 void form_problem(struct form *f, const char *member, const char *format, ...) PRINTF_LIKE(3, 4);
 

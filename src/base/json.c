@@ -182,7 +182,15 @@ void json_put_time(struct json_out *j, str key, int64_t at_ms)
 
 void json_put_secret(struct json_out *j, str key, const struct secret *secret)
 {
-    json_put_text(j, key, secret_reveal(secret));
+    if (j->is_kept)
+        j->left_secret_out = true;
+    else
+        json_put_text(j, key, secret_reveal(secret));
+}
+
+void json_put_personal(struct json_out *j, str key, str text)
+{
+    json_put_text(j, key, j->is_kept ? STR_NONE : text);
 }
 
 void json_put_raw(struct json_out *j, str key, str json)

@@ -37,6 +37,8 @@ str json_text(const json_t *value);
 
 struct json_out {
     struct buf *out;
+    bool is_kept;         /* what is written will be stored: no secrets, nothing about persons */
+    bool left_secret_out; /* set by json_put_secret where is_kept */
 };
 
 /* A key of STR_NONE writes a bare value: inside an array, or the outermost. */
@@ -50,7 +52,8 @@ void json_put_bool(struct json_out *j, str key, bool value);
 void json_put_null(struct json_out *j, str key);
 void json_put_time(struct json_out *j, str key, int64_t at_ms); /* 0 writes null */
 void json_put_secret(struct json_out *j, str key, const struct secret *secret);
-void json_put_raw(struct json_out *j, str key, str json); /* already JSON */
+void json_put_personal(struct json_out *j, str key, str text); /* null where is_kept */
+void json_put_raw(struct json_out *j, str key, str json);      /* already JSON */
 
 /* Members already written, `"a":1,"b":2`, put into the open object; an empty text writes nothing.
  */

@@ -2,6 +2,7 @@
 #include "cohorts/ops.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #include "audit/audit.h"
 #include "base/ids.h"
@@ -26,6 +27,7 @@ struct work {
     bool is_partial;
     bool *is_foreign; /* found by the last run of the transaction */
     size_t n_foreign;
+    struct form_mark before_foreign; /* the problems that do not depend on the store */
     struct upload *out;
 };
 
@@ -89,6 +91,25 @@ static size_t count_bad(const struct work *work)
 }
 
 /* ---- in the transaction: may run more than once, so it counts anew each time ---- */
+
+static void forget_foreign(struct work *work)
+{
+    form_rewind(&work->form, work->before_foreign);
+    for (size_t i = 0; i < work->n; i++)
+        work->is_bad[i] = work->is_bad[i] && !work->is_foreign[i];
+    memset(work->is_foreign, 0, work->n * sizeof *work->is_foreign);
+    work->n_foreign = work->out->created = work->out->updated = work->out->unchanged = 0;
+}
+
+/* The answer is complete before the transaction ends: it may be kept there. */
+static void complete(struct work *work)
+{
+    for (size_t i = 0; i < work->n; i++)
+        if (work->is_foreign[i])
+            note(work, i, "email", "cannot be used");
+    work->out->rejected = count_bad(work);
+    work->out->errors = form_problems(&work->form);
+}
 
 static enum err insert_row(struct cx *cx, struct tx *tx, const struct row *row)
 {
@@ -164,12 +185,11 @@ static enum err write_rows(struct cx *cx, struct tx *tx, void *arg)
 {
     struct work *work = arg;
 
-    work->n_foreign = work->out->created = work->out->updated = work->out->unchanged = 0;
-    for (size_t i = 0; i < work->n; i++) {
-        work->is_foreign[i] = false;
+    forget_foreign(work);
+    for (size_t i = 0; i < work->n; i++)
         if (!work->is_bad[i])
             TRY(write_row(cx, tx, work, &work->rows[i]));
-    }
+    complete(work);
     /* All or nothing: roll back; the refusals are charged in a transaction of their own. */
     if (work->n_foreign && !work->is_partial)
         return E_COHORT_INVALID;
@@ -189,16 +209,14 @@ static enum err charge_alone(struct cx *cx, struct tx *tx, void *arg)
 
 static enum err write_all(struct cx *cx, struct work *work)
 {
+    work->before_foreign = form_mark(&work->form);
     enum err e =
         work->n > 100 ? store_run_large(cx, write_rows, work) : store_run(cx, write_rows, work);
 
-    if (e == E_COHORT_INVALID)
-        TRY(store_run(cx, charge_alone, work));
-    if (e != E_OK && e != E_COHORT_INVALID)
+    if (e != E_COHORT_INVALID)
         return e;
-    for (size_t i = 0; i < work->n; i++)
-        if (work->is_foreign[i])
-            note(work, i, "email", "cannot be used");
+    cx->guard = NULL; /* what is refused is no change */
+    TRY(store_run(cx, charge_alone, work));
     return e;
 }
 
@@ -220,10 +238,7 @@ static enum err upload_rows(struct cx *cx, struct work *work)
     enum err e = write_all(cx, work);
     if (e == E_COHORT_INVALID)
         return refuse(cx, work);
-    TRY(e);
-    work->out->rejected = count_bad(work);
-    work->out->errors = form_problems(&work->form);
-    return E_OK;
+    return e;
 }
 
 enum err cohorts_upload(struct cx *cx, const json_t *body, bool is_partial, struct upload *out)

@@ -27,6 +27,29 @@ static enum err read_partial(struct cx *cx, const struct http_req *req, bool *is
     return form_close(&form);
 }
 
+struct answer {
+    const struct upload *upload;
+    bool is_partial;
+};
+
+static void write_upload(struct cx *cx, struct json_out *j, const void *what)
+{
+    const struct answer *answer = what;
+    const struct upload *upload = answer->upload;
+
+    (void)cx;
+    json_open_object(j, STR_NONE);
+    json_put_text(j, S("uploadId"), upload->id);
+    json_put_int(j, S("received"), (int64_t)upload->received);
+    json_put_int(j, S("created"), (int64_t)upload->created);
+    json_put_int(j, S("updated"), (int64_t)upload->updated);
+    json_put_int(j, S("unchanged"), (int64_t)upload->unchanged);
+    json_put_int(j, S("rejected"), (int64_t)upload->rejected);
+    if (answer->is_partial)
+        json_put_raw(j, S("errors"), upload->errors);
+    json_close_object(j);
+}
+
 static enum err post_upload(struct cx *cx, const struct http_req *req, struct http_reply *out)
 {
     DROP(json) json_t *body = NULL;
@@ -35,20 +58,9 @@ static enum err post_upload(struct cx *cx, const struct http_req *req, struct ht
 
     TRY(read_partial(cx, req, &is_partial));
     TRY(http_req_json(cx, req, &body));
+    http_reply_plan(out, 200, write_upload, &(struct answer){&upload, is_partial});
     TRY(cohorts_upload(cx, body, is_partial, &upload));
-
-    struct json_out j = http_reply_json(out, 200);
-    json_open_object(&j, STR_NONE);
-    json_put_text(&j, S("uploadId"), upload.id);
-    json_put_int(&j, S("received"), (int64_t)upload.received);
-    json_put_int(&j, S("created"), (int64_t)upload.created);
-    json_put_int(&j, S("updated"), (int64_t)upload.updated);
-    json_put_int(&j, S("unchanged"), (int64_t)upload.unchanged);
-    json_put_int(&j, S("rejected"), (int64_t)upload.rejected);
-    if (is_partial)
-        json_put_raw(&j, S("errors"), upload.errors);
-    json_close_object(&j);
-    return E_OK;
+    return http_reply_write(cx, out);
 }
 
 static void write_patient(struct json_out *j, const struct patient *patient)

@@ -84,12 +84,25 @@ struct http_reply_field {
     str value;
 };
 
+struct json_out;
+
+/* Writes a body; the same whenever it is called. */
+typedef void (*http_body_writer)(struct cx *cx, struct json_out *j, const void *what);
+
+/* How the answer will be written, told before the change that it answers; see http/reply.h. */
+struct http_plan {
+    int status;             /* 0: there is no plan */
+    http_body_writer write; /* NULL: no body */
+    const void *what;
+};
+
 struct http_reply {
     int status;
     str content_type; /* STR_NONE: no body */
     struct http_reply_field fields[HTTP_REPLY_FIELDS_MAX];
     size_t n_fields;
     struct buf body;
+    struct http_plan plan;
     str static_body; /* sent instead of `body` when set: bytes that outlive all requests */
     bool closes;     /* close the connection after this reply */
     bool is_faulty;  /* a field could not be taken: the engine answers INTERNAL_ERROR instead */

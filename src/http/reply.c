@@ -28,6 +28,34 @@ struct json_out http_reply_json(struct http_reply *out, int status)
     return (struct json_out){&out->body};
 }
 
+void http_reply_plan(struct http_reply *out, int status, http_body_writer write, const void *what)
+{
+    out->plan = (struct http_plan){status, write, what};
+}
+
+enum err http_reply_write(struct cx *cx, struct http_reply *out)
+{
+    struct http_plan plan = out->plan;
+
+    out->plan = (struct http_plan){0};
+    out->status = plan.status;
+    if (plan.write) {
+        struct json_out j = http_reply_json(out, plan.status);
+        plan.write(cx, &j, plan.what);
+    }
+    return E_OK;
+}
+
+void http_reply_keep(struct cx *cx, const struct http_reply *reply, struct buf *out,
+                     bool *left_secret_out)
+{
+    struct json_out j = {.out = out, .is_kept = true};
+
+    if (reply->plan.write)
+        reply->plan.write(cx, &j, reply->plan.what);
+    *left_secret_out = j.left_secret_out;
+}
+
 void http_reply_empty(struct http_reply *out)
 {
     out->status = 204;

@@ -16,6 +16,18 @@ str http_public_url(void);
 /* Start a JSON body; what is written next goes into it. */
 struct json_out http_reply_json(struct http_reply *out, int status);
 
+/*
+ * For handlers of changes: plan the answer, make the change, write the answer. The change's
+ * transaction can then keep what will be answered (idempotency/), which is why what is written is
+ * complete at the end of the transaction. `what` must live until then; write NULL: no body.
+ */
+void http_reply_plan(struct http_reply *out, int status, http_body_writer write, const void *what);
+enum err http_reply_write(struct cx *cx, struct http_reply *out); /* E_OK, to end a handler */
+
+/* Write what is planned without secrets and personal data. */
+void http_reply_keep(struct cx *cx, const struct http_reply *reply, struct buf *out,
+                     bool *left_secret_out);
+
 /* 204: done, and nothing to say. */
 void http_reply_empty(struct http_reply *out);
 

@@ -4,6 +4,8 @@
 #ifndef SALLYPORT_HTTP_ROUTER_H
 #define SALLYPORT_HTTP_ROUTER_H
 
+#include <jansson.h>
+
 #include "decide/access.h"
 #include "http/http.h"
 
@@ -19,6 +21,9 @@ struct route {
     route_handler handler;
     uint64_t body_max_bytes; /* 0 = ROUTE_BODY_MAX_BYTES */
     bool is_instant;         /* needs no store and no time: runs on the I/O thread */
+    bool is_harmless_twice;  /* so it takes no Idempotency-Key; many transactions may be in it */
+    /* Put personal data back into an answer that was kept without it; NULL: it has none. */
+    enum err (*refill)(struct cx *cx, json_t *answer);
 };
 
 enum { ROUTER_TABLES_MAX = 16 };

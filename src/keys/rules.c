@@ -288,7 +288,7 @@ void key_write(struct cx *cx, struct json_out *j, const struct key *key, const s
     json_put_time(j, S("previousSecretEndsAt"), overlaps ? key->previous_ends_at_ms : 0);
     json_put_time(j, S("revokedAt"), key->revoked_at_ms);
     json_put_time(j, S("lastUsedAt"), key->last_used_at_ms);
-    json_put_text(j, S("lastUsedIp"), key->last_used_ip);
+    json_put_personal(j, S("lastUsedIp"), key->last_used_ip);
     json_put_int(j, S("requestCount"), key->request_count);
     json_close_object(j);
 }

@@ -187,6 +187,26 @@ enum err people_page_users(struct cx *cx, str employer_id, str after, int64_t li
     return store_read(cx, users_in_tx, &page);
 }
 
+struct get {
+    str id;
+    struct user *out;
+};
+
+static enum err user_in_tx(struct cx *cx, struct tx *tx, void *arg)
+{
+    struct get *get = arg;
+    enum err e = people_find_user(cx, tx, get->id, get->out);
+
+    return e == E_ABSENT ? E_USER_NOT_FOUND : e;
+}
+
+enum err people_get_user(struct cx *cx, str id, struct user *out)
+{
+    struct get get = {id, out};
+
+    return store_read(cx, user_in_tx, &get);
+}
+
 static enum err check_admins_left(struct tx *tx, const struct user *before,
                                   const struct user *after)
 {

@@ -21,6 +21,9 @@ enum err people_add_user(struct cx *cx, struct user *user, const struct secret *
 enum err people_page_users(struct cx *cx, str employer_id, str after, int64_t limit,
                            struct user_list *out);
 
+/* E_USER_NOT_FOUND */
+enum err people_get_user(struct cx *cx, str id, struct user *out);
+
 /*
  * From a PATCH body: role, status. Deactivating revokes the keys the user created and ends their
  * sessions, in the same transaction. E_USER_NOT_FOUND, E_LAST_ADMIN, E_INVALID_REQUEST.

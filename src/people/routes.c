@@ -5,8 +5,11 @@
 static const char EMPLOYERS_LIST = 'e';
 static const char USERS_LIST = 'u';
 
-static void write_employer(struct json_out *j, const struct employer *employer)
+static void write_employer(struct cx *cx, struct json_out *j, const void *what)
 {
+    const struct employer *employer = what;
+
+    (void)cx;
     json_open_object(j, STR_NONE);
     json_put_text(j, S("id"), employer->id);
     json_put_text(j, S("name"), employer->name);
@@ -16,16 +19,28 @@ static void write_employer(struct json_out *j, const struct employer *employer)
     json_close_object(j);
 }
 
-static void write_user(struct json_out *j, const struct user *user)
+static void write_user(struct cx *cx, struct json_out *j, const void *what)
 {
+    const struct user *user = what;
+
+    (void)cx;
     json_open_object(j, STR_NONE);
     json_put_text(j, S("id"), user->id);
-    json_put_text(j, S("email"), user->email);
+    json_put_personal(j, S("email"), user->email);
     json_put_text(j, S("role"), role_text(user->role));
     json_put_text(j, S("employerId"), user->employer_id);
     json_put_text(j, S("status"), user->is_active ? S("active") : S("inactive"));
     json_put_time(j, S("createdAt"), user->created_at_ms);
     json_close_object(j);
+}
+
+static enum err refill_user(struct cx *cx, json_t *answer)
+{
+    struct user user;
+
+    TRY(people_get_user(cx, json_text(json_object_get(answer, "id")), &user));
+    json_object_set_new(answer, "email", json_stringn(user.email.p, user.email.n));
+    return E_OK;
 }
 
 static enum err get_employers(struct cx *cx, const struct http_req *req, struct http_reply *out)
@@ -40,7 +55,7 @@ static enum err get_employers(struct cx *cx, const struct http_req *req, struct 
     json_open_object(&j, STR_NONE);
     json_open_array(&j, S("employers"));
     for (size_t i = 0; i < employers.n; i++)
-        write_employer(&j, &employers.list[i]);
+        write_employer(cx, &j, &employers.list[i]);
     json_close_array(&j);
     page_write_next(cx, &j, EMPLOYERS_LIST, employers.has_more,
                     employers.n ? employers.list[employers.n - 1].id : STR_NONE);
@@ -59,10 +74,9 @@ static enum err post_employer(struct cx *cx, const struct http_req *req, struct 
     str name = form_text(&form, "name", EMPLOYER_NAME_MAX_CHARS, true);
     bool is_approved = form_bool(&form, "isApproved", true);
     TRY(form_close(&form));
+    http_reply_plan(out, 201, write_employer, &employer);
     TRY(people_add_employer(cx, name, is_approved, &employer));
-    struct json_out j = http_reply_json(out, 201);
-    write_employer(&j, &employer);
-    return E_OK;
+    return http_reply_write(cx, out);
 }
 
 static enum err patch_employer(struct cx *cx, const struct http_req *req, struct http_reply *out)
@@ -71,10 +85,9 @@ static enum err patch_employer(struct cx *cx, const struct http_req *req, struct
     struct employer employer;
 
     TRY(http_req_json(cx, req, &body));
+    http_reply_plan(out, 200, write_employer, &employer);
     TRY(people_change_employer(cx, req->params[0], body, &employer));
-    struct json_out j = http_reply_json(out, 200);
-    write_employer(&j, &employer);
-    return E_OK;
+    return http_reply_write(cx, out);
 }
 
 static enum err get_users(struct cx *cx, const struct http_req *req, struct http_reply *out)
@@ -95,7 +108,7 @@ static enum err get_users(struct cx *cx, const struct http_req *req, struct http
     json_open_object(&j, STR_NONE);
     json_open_array(&j, S("users"));
     for (size_t i = 0; i < users.n; i++)
-        write_user(&j, &users.list[i]);
+        write_user(cx, &j, &users.list[i]);
     json_close_array(&j);
     page_write_next(cx, &j, USERS_LIST, users.has_more,
                     users.n ? users.list[users.n - 1].id : STR_NONE);
@@ -119,10 +132,9 @@ static enum err post_user(struct cx *cx, const struct http_req *req, struct http
     TRY(form_close(&form));
     if (str_is_none(user.employer_id))
         user.employer_id = cx->who->employer_id;
+    http_reply_plan(out, 201, write_user, &user);
     TRY(people_add_user(cx, &user, &password));
-    struct json_out j = http_reply_json(out, 201);
-    write_user(&j, &user);
-    return E_OK;
+    return http_reply_write(cx, out);
 }
 
 static enum err patch_user(struct cx *cx, const struct http_req *req, struct http_reply *out)
@@ -131,10 +143,9 @@ static enum err patch_user(struct cx *cx, const struct http_req *req, struct htt
     struct user user;
 
     TRY(http_req_json(cx, req, &body));
+    http_reply_plan(out, 200, write_user, &user);
     TRY(people_change_user(cx, req->params[0], body, &user));
-    struct json_out j = http_reply_json(out, 200);
-    write_user(&j, &user);
-    return E_OK;
+    return http_reply_write(cx, out);
 }
 
 const struct route people_routes[] = {
@@ -142,7 +153,7 @@ const struct route people_routes[] = {
     {HTTP_POST, "/api/admin/employers", ROLE(ADMIN), post_employer},
     {HTTP_PATCH, "/api/admin/employers/{employerId}", ROLE(ADMIN), patch_employer},
     {HTTP_GET, "/api/admin/users", ROLE(ADMIN), get_users},
-    {HTTP_POST, "/api/admin/users", ROLE(ADMIN), post_user},
-    {HTTP_PATCH, "/api/admin/users/{userId}", ROLE(ADMIN), patch_user},
+    {HTTP_POST, "/api/admin/users", ROLE(ADMIN), post_user, .refill = refill_user},
+    {HTTP_PATCH, "/api/admin/users/{userId}", ROLE(ADMIN), patch_user, .refill = refill_user},
     {0},
 };

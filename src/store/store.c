@@ -135,14 +135,39 @@ static enum err run(struct cx *cx, store_work work, void *arg, enum way way)
     return engine_down(cx, "the same data is being changed by too many at once");
 }
 
+struct guarded {
+    store_work work;
+    void *arg;
+};
+
+static enum err run_guarded(struct cx *cx, struct tx *tx, void *arg)
+{
+    const struct guarded *guarded = arg;
+
+    TRY(cx->guard->begins(cx, tx, cx->guard));
+    TRY(guarded->work(cx, tx, guarded->arg));
+    return cx->guard->ends(cx, tx, cx->guard);
+}
+
+static enum err change(struct cx *cx, store_work work, void *arg, enum way way)
+{
+    struct guarded guarded = {work, arg};
+
+    if (!cx->guard)
+        return run(cx, work, arg, way);
+    TRY(run(cx, run_guarded, &guarded, way));
+    cx->guard = NULL;
+    return E_OK;
+}
+
 enum err store_run(struct cx *cx, store_work work, void *arg)
 {
-    return run(cx, work, arg, WAY_GROUPED);
+    return change(cx, work, arg, WAY_GROUPED);
 }
 
 enum err store_run_large(struct cx *cx, store_work work, void *arg)
 {
-    return run(cx, work, arg, WAY_LARGE);
+    return change(cx, work, arg, WAY_LARGE);
 }
 
 enum err store_read(struct cx *cx, store_work work, void *arg)

@@ -52,6 +52,16 @@ typedef enum err (*store_work)(struct cx *cx, struct tx *tx, void *arg);
  */
 enum err store_run(struct cx *cx, store_work work, void *arg);
 
+/*
+ * What belongs into the transaction of a request's change without being a part of it. While
+ * cx->guard is set, store_run and store_run_large call `begins` before work and `ends` after it;
+ * a failure of either is one of work. Once that is durable cx->guard is NULL: it is for one change.
+ */
+struct store_guard {
+    enum err (*begins)(struct cx *cx, struct tx *tx, struct store_guard *guard);
+    enum err (*ends)(struct cx *cx, struct tx *tx, struct store_guard *guard);
+};
+
 /* The same for work of many rows: it gets a commit of its own, so that others do not wait on it. */
 enum err store_run_large(struct cx *cx, store_work work, void *arg);
 

@@ -228,6 +228,88 @@ static void busy_work_runs_again_and_not_for_ever(void **state)
     assert_int_equal(int_sql(f, count_unique, BIND()), 1);
 }
 
+/* ---- a guard: what goes into the change's transaction before and after it ---- */
+
+struct counting {
+    struct store_guard guard; /* first: the guard's functions are given it */
+    int begins, ends;
+    enum err begins_with, ends_with;
+};
+
+static enum err insert_before(struct cx *cx, struct tx *tx, struct store_guard *guard)
+{
+    struct counting *c = (struct counting *)guard;
+
+    c->begins++;
+    TRY(tx_exec(tx, insert_unique, BIND(INT(-1), TEXT(S("before"))), NULL));
+    return c->begins_with == E_OK ? E_OK : fail(cx, c->begins_with, "not now");
+}
+
+static enum err insert_after(struct cx *cx, struct tx *tx, struct store_guard *guard)
+{
+    struct counting *c = (struct counting *)guard;
+
+    c->ends++;
+    TRY(tx_exec(tx, insert_unique, BIND(INT(-2), TEXT(S("after"))), NULL));
+    return c->ends_with == E_OK ? E_OK : fail(cx, c->ends_with, "not any more");
+}
+
+#define COUNTING(...)                                                                              \
+    ((struct counting){.guard = {.begins = insert_before, .ends = insert_after}, __VA_ARGS__})
+
+static void a_guard_is_for_one_change_that_succeeds(void **state)
+{
+    struct fixture *f = *state;
+    struct counting c = COUNTING(0);
+    struct one change = {insert_unique, BIND(INT(1), TEXT(S("change"))), 0};
+
+    make_unique_table(f);
+    f->cx.guard = &c.guard;
+    assert_int_equal(int_sql(f, count_unique, BIND()), 0); /* reading is no change */
+    assert_int_equal(store_run(&f->cx, insert_then_refuse, NULL), E_LAST_ADMIN);
+    assert_ptr_equal(f->cx.guard, &c.guard);
+    assert_int_equal(int_sql(f, count_unique, BIND()), 0);
+    assert_int_equal(store_run(&f->cx, one_exec, &change), E_OK);
+    assert_null(f->cx.guard);
+    assert_int_equal(int_sql(f, count_unique, BIND()), 3);
+    assert_int_equal(exec_sql(f, insert_unique, BIND(INT(2), TEXT(S("another")))), E_OK);
+    assert_int_equal(c.begins, 2);
+    assert_int_equal(c.ends, 1);
+}
+
+static void a_guard_that_refuses_leaves_nothing_of_the_change(void **state)
+{
+    struct fixture *f = *state;
+    struct counting early = COUNTING(.begins_with = E_LAST_ADMIN);
+    struct counting late = COUNTING(.ends_with = E_LAST_ADMIN);
+    int left = 0;
+
+    make_unique_table(f);
+    f->cx.guard = &early.guard;
+    assert_int_equal(store_run(&f->cx, busy_for_a_while, &left), E_LAST_ADMIN);
+    assert_int_equal(early.ends, 0);
+    f->cx.guard = &late.guard;
+    assert_int_equal(store_run_large(&f->cx, busy_for_a_while, &left), E_LAST_ADMIN);
+    assert_true(str_eq(f->cx.failure.detail, S("not any more")));
+    assert_ptr_equal(f->cx.guard, &late.guard);
+    f->cx.guard = NULL;
+    assert_int_equal(int_sql(f, count_unique, BIND()), 0);
+}
+
+static void a_guard_begins_again_with_work_that_does(void **state)
+{
+    struct fixture *f = *state;
+    struct counting c = COUNTING(0);
+    int left = 2;
+
+    make_unique_table(f);
+    f->cx.guard = &c.guard;
+    assert_int_equal(store_run(&f->cx, busy_for_a_while, &left), E_OK);
+    assert_int_equal(c.begins, 3);
+    assert_int_equal(c.ends, 1);
+    assert_int_equal(int_sql(f, count_unique, BIND()), 3);
+}
+
 static enum err insert_many(struct cx *cx, struct tx *tx, void *arg)
 {
     const int64_t *n = arg;
@@ -683,6 +765,9 @@ int main(void)
         ON_A_STORE(a_failed_statement_ends_the_transaction),
         ON_A_STORE(on_conflict_do_nothing_goes_on),
         ON_A_STORE(busy_work_runs_again_and_not_for_ever),
+        ON_A_STORE(a_guard_is_for_one_change_that_succeeds),
+        ON_A_STORE(a_guard_that_refuses_leaves_nothing_of_the_change),
+        ON_A_STORE(a_guard_begins_again_with_work_that_does),
         ON_A_STORE(large_work_is_written_whole),
         ON_A_STORE(what_is_answered_is_there_after_opening_again),
         ON_A_STORE(the_store_answers),

@@ -34,7 +34,21 @@ export interface ClientOptions {
   fetch?: ((request: Request) => Promise<Response>) | undefined;
 }
 
+/** For calls that change something. */
+export interface ChangeOptions {
+  /**
+   * Makes it safe to send the call again: a text of your own, such as a UUID, new for each change.
+   * Sent again under the same key, the call is answered as before and changes nothing.
+   */
+  idempotencyKey?: string | undefined;
+}
+
 const COOKIE = "sallyport_session";
+
+/** The header parameters of a change. */
+const once = (options: ChangeOptions): { header: { "Idempotency-Key"?: string } } => ({
+  header: options.idempotencyKey === undefined ? {} : { "Idempotency-Key": options.idempotencyKey },
+});
 
 /** The value that a Set-Cookie field gives the session; "" if it clears it. */
 function sessionOf(headers: Headers): string | undefined {
@@ -115,38 +129,43 @@ export class Sallyport {
   }
 
   /** `rawKey` of the answer is the secret; it is not shown again. */
-  createApiKey(draft: ApiKeyDraft): Promise<IssuedApiKey> {
-    return data(this.http.POST("/api/employer/api-keys", { body: draft }));
+  createApiKey(draft: ApiKeyDraft, options: ChangeOptions = {}): Promise<IssuedApiKey> {
+    return data(this.http.POST("/api/employer/api-keys", { params: once(options), body: draft }));
   }
 
-  importApiKeys(keys: ApiKeyImport["keys"]): Promise<Schemas["ApiKeyImported"]> {
-    return data(this.http.POST("/api/employer/api-keys/import", { body: { keys } }));
+  importApiKeys(keys: ApiKeyImport["keys"], options: ChangeOptions = {}): Promise<Schemas["ApiKeyImported"]> {
+    return data(this.http.POST("/api/employer/api-keys/import", { params: once(options), body: { keys } }));
   }
 
   getApiKey(keyId: string): Promise<ApiKey> {
     return data(this.http.GET("/api/employer/api-keys/{keyId}", { params: { path: { keyId } } }));
   }
 
-  updateApiKey(keyId: string, patch: ApiKeyPatch): Promise<ApiKey> {
-    const params = { path: { keyId } };
+  updateApiKey(keyId: string, patch: ApiKeyPatch, options: ChangeOptions = {}): Promise<ApiKey> {
+    const params = { path: { keyId }, ...once(options) };
     return data(this.http.PATCH("/api/employer/api-keys/{keyId}", { params, body: patch }));
   }
 
   /** A new secret for the same key; the old one works for overlapSeconds more (default a day). */
-  rotateApiKey(keyId: string, overlapSeconds?: number): Promise<IssuedApiKey> {
-    const params = { path: { keyId } };
+  rotateApiKey(keyId: string, overlapSeconds?: number, options: ChangeOptions = {}): Promise<IssuedApiKey> {
+    const params = { path: { keyId }, ...once(options) };
     const body = overlapSeconds === undefined ? {} : { body: { overlapSeconds } };
     return data(this.http.POST("/api/employer/api-keys/{keyId}/rotate", { params, ...body }));
   }
 
-  async revokeApiKey(keyId: string): Promise<void> {
-    await this.http.DELETE("/api/employer/api-keys/{keyId}", { params: { path: { keyId } } });
+  async revokeApiKey(keyId: string, options: ChangeOptions = {}): Promise<void> {
+    await this.http.DELETE("/api/employer/api-keys/{keyId}", { params: { path: { keyId }, ...once(options) } });
   }
 
   // ---- cohorts ----
 
-  uploadCohort(patients: PatientInput[], query: Query<"uploadCohort"> = {}): Promise<CohortUploaded> {
-    return data(this.http.POST("/api/employer/upload-cohort", { params: { query }, body: { patients } }));
+  uploadCohort(
+    patients: PatientInput[],
+    query: Query<"uploadCohort"> = {},
+    options: ChangeOptions = {},
+  ): Promise<CohortUploaded> {
+    const params = { query, ...once(options) };
+    return data(this.http.POST("/api/employer/upload-cohort", { params, body: { patients } }));
   }
 
   listCohort(query: Query<"listCohort"> = {}): Promise<Schemas["PatientList"]> {
@@ -164,12 +183,12 @@ export class Sallyport {
     return data(this.http.GET("/api/admin/employers", { params: { query } }));
   }
 
-  createEmployer(draft: Schemas["EmployerDraft"]): Promise<Employer> {
-    return data(this.http.POST("/api/admin/employers", { body: draft }));
+  createEmployer(draft: Schemas["EmployerDraft"], options: ChangeOptions = {}): Promise<Employer> {
+    return data(this.http.POST("/api/admin/employers", { params: once(options), body: draft }));
   }
 
-  updateEmployer(employerId: string, patch: Schemas["EmployerPatch"]): Promise<Employer> {
-    const params = { path: { employerId } };
+  updateEmployer(employerId: string, patch: Schemas["EmployerPatch"], options: ChangeOptions = {}): Promise<Employer> {
+    const params = { path: { employerId }, ...once(options) };
     return data(this.http.PATCH("/api/admin/employers/{employerId}", { params, body: patch }));
   }
 
@@ -177,17 +196,18 @@ export class Sallyport {
     return data(this.http.GET("/api/admin/users", { params: { query } }));
   }
 
-  createUser(draft: Schemas["UserDraft"]): Promise<User> {
-    return data(this.http.POST("/api/admin/users", { body: draft }));
+  createUser(draft: Schemas["UserDraft"], options: ChangeOptions = {}): Promise<User> {
+    return data(this.http.POST("/api/admin/users", { params: once(options), body: draft }));
   }
 
-  updateUser(userId: string, patch: Schemas["UserPatch"]): Promise<User> {
-    return data(this.http.PATCH("/api/admin/users/{userId}", { params: { path: { userId } }, body: patch }));
+  updateUser(userId: string, patch: Schemas["UserPatch"], options: ChangeOptions = {}): Promise<User> {
+    const params = { path: { userId }, ...once(options) };
+    return data(this.http.PATCH("/api/admin/users/{userId}", { params, body: patch }));
   }
 
   /** A new instance key; what the present one made stays valid until the next rotation. */
-  rotateInstanceKey(): Promise<Schemas["InstanceKeyRotated"]> {
-    return data(this.http.POST("/api/admin/instance-key/rotate"));
+  rotateInstanceKey(options: ChangeOptions = {}): Promise<Schemas["InstanceKeyRotated"]> {
+    return data(this.http.POST("/api/admin/instance-key/rotate", { params: once(options) }));
   }
 
   // ---- the audit ----

@@ -242,6 +242,24 @@ export const errors = {
     cause: "Without one nobody could manage this server.",
     fix: "Create another ADMIN first.",
   },
+  IDEMPOTENCY_KEY_REUSED: {
+    status: 422,
+    message: "The Idempotency-Key belongs to another request.",
+    cause: "The key was used before on this route, with another path, query or body.",
+    fix: "Send a new key for a new request; repeat a request exactly, byte for byte, under its first key.",
+  },
+  IDEMPOTENCY_IN_PROGRESS: {
+    status: 409,
+    message: "The first request under this Idempotency-Key is still running.",
+    cause: "It was sent again before it was answered.",
+    fix: "Wait for the time in Retry-After, then send it again under the same key.",
+  },
+  IDEMPOTENCY_SECRET_GONE: {
+    status: 409,
+    message: "The request was carried out, and its secret was shown once.",
+    cause: "The first answer held a secret, which is not kept and cannot be given again.",
+    fix: "Look for the first answer; if it is lost, rotate the key named in resourceId under a new Idempotency-Key.",
+  },
   INSTANCE_KEY_FIXED: {
     status: 409,
     message: "The server cannot write its instance key.",

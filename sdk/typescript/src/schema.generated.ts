@@ -1111,6 +1111,8 @@ export interface components {
             /** @description What the key holds. */
             keyScopes?: components["schemas"]["Scope"][];
             supportedVersions?: string[];
+            /** @description What the first call under the Idempotency-Key made or changed. */
+            resourceId?: string;
         };
         /**
          * @description What a key may do. `cohort:read`: read the cohort and patient roster. `cohort:write`: upload and update the cohort. `export:read`: read export metadata and download exports. `export:create`: start export jobs. `simulate:run`: run simulations. `authorization:read`: read authorization workflows. `authorization:write`: review or update authorizations. `webhook:manage`: manage webhook subscriptions. `sso:manage`: manage sso and scim configuration. `fhir:read`: read and search fhir resources. `fhir:write`: create and update fhir resources.
@@ -1121,7 +1123,7 @@ export interface components {
          * @description Why a request was refused. GET /docs/errors/{code} explains each; new ones may be added.
          * @enum {string}
          */
-        ErrorCode: "MALFORMED_REQUEST" | "REQUEST_TIMEOUT" | "URI_TOO_LONG" | "HEADERS_TOO_LARGE" | "NOT_IMPLEMENTED" | "HTTP_VERSION_NOT_SUPPORTED" | "EXPECTATION_FAILED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_JSON" | "INVALID_REQUEST" | "INVALID_CURSOR" | "UNSUPPORTED_API_VERSION" | "MISSING_CREDENTIALS" | "SESSION_REQUIRED" | "SESSION_INVALID" | "LOGIN_FAILED" | "LOGIN_THROTTLED" | "INVALID_API_KEY" | "API_KEY_REVOKED" | "API_KEY_INACTIVE" | "API_KEY_NOT_YET_VALID" | "API_KEY_EXPIRED" | "EMPLOYER_INACTIVE" | "EMPLOYER_NOT_APPROVED" | "API_KEY_IP_NOT_ALLOWED" | "GEO_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "INSUFFICIENT_ROLE" | "ORIGIN_NOT_ALLOWED" | "RATE_LIMITED" | "API_KEY_NOT_FOUND" | "EMPLOYER_NOT_FOUND" | "USER_NOT_FOUND" | "API_KEY_LIMIT" | "API_KEY_NOT_LIVE" | "EMAIL_TAKEN" | "LAST_ADMIN" | "INSTANCE_KEY_FIXED" | "COHORT_INVALID" | "FOREIGN_EMAIL_LIMIT" | "INTERNAL_ERROR" | "STORE_DOWN" | "OVERLOADED" | "SHUTTING_DOWN";
+        ErrorCode: "MALFORMED_REQUEST" | "REQUEST_TIMEOUT" | "URI_TOO_LONG" | "HEADERS_TOO_LARGE" | "NOT_IMPLEMENTED" | "HTTP_VERSION_NOT_SUPPORTED" | "EXPECTATION_FAILED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_JSON" | "INVALID_REQUEST" | "INVALID_CURSOR" | "UNSUPPORTED_API_VERSION" | "MISSING_CREDENTIALS" | "SESSION_REQUIRED" | "SESSION_INVALID" | "LOGIN_FAILED" | "LOGIN_THROTTLED" | "INVALID_API_KEY" | "API_KEY_REVOKED" | "API_KEY_INACTIVE" | "API_KEY_NOT_YET_VALID" | "API_KEY_EXPIRED" | "EMPLOYER_INACTIVE" | "EMPLOYER_NOT_APPROVED" | "API_KEY_IP_NOT_ALLOWED" | "GEO_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "INSUFFICIENT_ROLE" | "ORIGIN_NOT_ALLOWED" | "RATE_LIMITED" | "API_KEY_NOT_FOUND" | "EMPLOYER_NOT_FOUND" | "USER_NOT_FOUND" | "API_KEY_LIMIT" | "API_KEY_NOT_LIVE" | "EMAIL_TAKEN" | "LAST_ADMIN" | "IDEMPOTENCY_KEY_REUSED" | "IDEMPOTENCY_IN_PROGRESS" | "IDEMPOTENCY_SECRET_GONE" | "INSTANCE_KEY_FIXED" | "COHORT_INVALID" | "FOREIGN_EMAIL_LIMIT" | "INTERNAL_ERROR" | "STORE_DOWN" | "OVERLOADED" | "SHUTTING_DOWN";
     };
     responses: {
         /** @description Bad Request: MALFORMED_REQUEST. */
@@ -1217,8 +1219,24 @@ export interface components {
                 };
             };
         };
-        /** @description Bad Request: MALFORMED_REQUEST, MALFORMED_JSON, INVALID_REQUEST, UNSUPPORTED_API_VERSION. */
+        /** @description Bad Request: MALFORMED_REQUEST, INVALID_REQUEST, UNSUPPORTED_API_VERSION. */
         Refused400G: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-api-version": components["headers"]["AnsweredVersion"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 400;
+                    /** @enum {unknown} */
+                    code?: "MALFORMED_REQUEST" | "INVALID_REQUEST" | "UNSUPPORTED_API_VERSION";
+                };
+            };
+        };
+        /** @description Bad Request: MALFORMED_REQUEST, MALFORMED_JSON, INVALID_REQUEST, UNSUPPORTED_API_VERSION. */
+        Refused400H: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
@@ -1236,7 +1254,7 @@ export interface components {
             };
         };
         /** @description Bad Request: MALFORMED_REQUEST, INVALID_REQUEST, INVALID_CURSOR, UNSUPPORTED_API_VERSION. */
-        Refused400H: {
+        Refused400I: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
@@ -1254,7 +1272,7 @@ export interface components {
             };
         };
         /** @description Bad Request: MALFORMED_REQUEST, INVALID_REQUEST, INVALID_CURSOR, UNSUPPORTED_API_VERSION. */
-        Refused400I: {
+        Refused400J: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -1269,7 +1287,7 @@ export interface components {
             };
         };
         /** @description Bad Request: MALFORMED_REQUEST, INVALID_REQUEST, UNSUPPORTED_API_VERSION. */
-        Refused400J: {
+        Refused400K: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -1559,7 +1577,7 @@ export interface components {
                 };
             };
         };
-        /** @description Conflict: API_KEY_LIMIT. */
+        /** @description Conflict: API_KEY_LIMIT, IDEMPOTENCY_IN_PROGRESS, IDEMPOTENCY_SECRET_GONE. */
         Refused409A: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
@@ -1571,11 +1589,11 @@ export interface components {
                     /** @constant */
                     status?: 409;
                     /** @enum {unknown} */
-                    code?: "API_KEY_LIMIT";
+                    code?: "API_KEY_LIMIT" | "IDEMPOTENCY_IN_PROGRESS" | "IDEMPOTENCY_SECRET_GONE";
                 };
             };
         };
-        /** @description Conflict: API_KEY_NOT_LIVE. */
+        /** @description Conflict: API_KEY_LIMIT, IDEMPOTENCY_IN_PROGRESS. */
         Refused409B: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
@@ -1587,14 +1605,15 @@ export interface components {
                     /** @constant */
                     status?: 409;
                     /** @enum {unknown} */
-                    code?: "API_KEY_NOT_LIVE";
+                    code?: "API_KEY_LIMIT" | "IDEMPOTENCY_IN_PROGRESS";
                 };
             };
         };
-        /** @description Conflict: EMAIL_TAKEN. */
+        /** @description Conflict: API_KEY_NOT_LIVE, IDEMPOTENCY_IN_PROGRESS. */
         Refused409C: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
+                "x-api-version": components["headers"]["AnsweredVersion"];
                 [name: string]: unknown;
             };
             content: {
@@ -1602,14 +1621,15 @@ export interface components {
                     /** @constant */
                     status?: 409;
                     /** @enum {unknown} */
-                    code?: "EMAIL_TAKEN";
+                    code?: "API_KEY_NOT_LIVE" | "IDEMPOTENCY_IN_PROGRESS";
                 };
             };
         };
-        /** @description Conflict: LAST_ADMIN. */
+        /** @description Conflict: IDEMPOTENCY_IN_PROGRESS. */
         Refused409D: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
+                "x-api-version": components["headers"]["AnsweredVersion"];
                 [name: string]: unknown;
             };
             content: {
@@ -1617,12 +1637,46 @@ export interface components {
                     /** @constant */
                     status?: 409;
                     /** @enum {unknown} */
-                    code?: "LAST_ADMIN";
+                    code?: "IDEMPOTENCY_IN_PROGRESS";
                 };
             };
         };
-        /** @description Conflict: INSTANCE_KEY_FIXED. */
+        /** @description Conflict: API_KEY_NOT_LIVE, IDEMPOTENCY_IN_PROGRESS, IDEMPOTENCY_SECRET_GONE. */
         Refused409E: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-api-version": components["headers"]["AnsweredVersion"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "API_KEY_NOT_LIVE" | "IDEMPOTENCY_IN_PROGRESS" | "IDEMPOTENCY_SECRET_GONE";
+                };
+            };
+        };
+        /** @description Conflict: IDEMPOTENCY_IN_PROGRESS. */
+        Refused409F: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-api-version": components["headers"]["AnsweredVersion"];
+                "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                ratelimit: components["headers"]["RateLimit"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "IDEMPOTENCY_IN_PROGRESS";
+                };
+            };
+        };
+        /** @description Conflict: IDEMPOTENCY_IN_PROGRESS. */
+        Refused409G: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -1632,7 +1686,52 @@ export interface components {
                     /** @constant */
                     status?: 409;
                     /** @enum {unknown} */
-                    code?: "INSTANCE_KEY_FIXED";
+                    code?: "IDEMPOTENCY_IN_PROGRESS";
+                };
+            };
+        };
+        /** @description Conflict: EMAIL_TAKEN, IDEMPOTENCY_IN_PROGRESS. */
+        Refused409H: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "EMAIL_TAKEN" | "IDEMPOTENCY_IN_PROGRESS";
+                };
+            };
+        };
+        /** @description Conflict: LAST_ADMIN, IDEMPOTENCY_IN_PROGRESS. */
+        Refused409I: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "LAST_ADMIN" | "IDEMPOTENCY_IN_PROGRESS";
+                };
+            };
+        };
+        /** @description Conflict: IDEMPOTENCY_IN_PROGRESS, INSTANCE_KEY_FIXED. */
+        Refused409J: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "IDEMPOTENCY_IN_PROGRESS" | "INSTANCE_KEY_FIXED";
                 };
             };
         };
@@ -1832,8 +1931,24 @@ export interface components {
                 };
             };
         };
-        /** @description Unprocessable Content: COHORT_INVALID. */
+        /** @description Unprocessable Content: IDEMPOTENCY_KEY_REUSED. */
         Refused422A: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "x-api-version": components["headers"]["AnsweredVersion"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 422;
+                    /** @enum {unknown} */
+                    code?: "IDEMPOTENCY_KEY_REUSED";
+                };
+            };
+        };
+        /** @description Unprocessable Content: IDEMPOTENCY_KEY_REUSED, COHORT_INVALID. */
+        Refused422B: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
@@ -1846,7 +1961,22 @@ export interface components {
                     /** @constant */
                     status?: 422;
                     /** @enum {unknown} */
-                    code?: "COHORT_INVALID";
+                    code?: "IDEMPOTENCY_KEY_REUSED" | "COHORT_INVALID";
+                };
+            };
+        };
+        /** @description Unprocessable Content: IDEMPOTENCY_KEY_REUSED. */
+        Refused422C: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 422;
+                    /** @enum {unknown} */
+                    code?: "IDEMPOTENCY_KEY_REUSED";
                 };
             };
         };
@@ -2177,6 +2307,12 @@ export interface components {
         ApiVersion: "2026-02-01" | "v1";
         /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
         ActFor: components["schemas"]["EmployerId"];
+        /**
+         * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+         *     as a UUID. Visible ASCII characters without spaces.
+         * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+         */
+        IdempotencyKey: string;
         /** @description How many items a page may have. */
         Limit: number;
         /** @description The `nextCursor` of the page before, exactly as received. */
@@ -2210,6 +2346,8 @@ export interface components {
         WwwAuthenticate: string;
         /** @description The methods that this path has. */
         Allow: string;
+        /** @description The answer is that of an earlier call under the same Idempotency-Key. */
+        IdempotencyReplayed: "true";
         /** @description The key's limit, `"key";q=120;w=60` (q requests in w seconds), if it has one. */
         RateLimitPolicy: string;
         /** @description What is left of it, `"key";r=119;t=30` (r requests now, t seconds until more). */
@@ -2561,6 +2699,12 @@ export interface operations {
                 "x-api-version"?: components["parameters"]["ApiVersion"];
                 /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
                 "x-employer-id"?: components["parameters"]["ActFor"];
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path?: never;
             cookie?: never;
@@ -2576,6 +2720,7 @@ export interface operations {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
                     "x-api-version": components["headers"]["AnsweredVersion"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2592,6 +2737,7 @@ export interface operations {
             414: components["responses"]["Refused414B"];
             415: components["responses"]["Refused415B"];
             417: components["responses"]["Refused417B"];
+            422: components["responses"]["Refused422A"];
             431: components["responses"]["Refused431B"];
             500: components["responses"]["Refused500B"];
             501: components["responses"]["Refused501B"];
@@ -2610,6 +2756,12 @@ export interface operations {
                 "x-api-version"?: components["parameters"]["ApiVersion"];
                 /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
                 "x-employer-id"?: components["parameters"]["ActFor"];
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path?: never;
             cookie?: never;
@@ -2625,6 +2777,7 @@ export interface operations {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
                     "x-api-version": components["headers"]["AnsweredVersion"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2636,11 +2789,12 @@ export interface operations {
             403: components["responses"]["Refused403C"];
             404: components["responses"]["Refused404C"];
             408: components["responses"]["Refused408B"];
-            409: components["responses"]["Refused409A"];
+            409: components["responses"]["Refused409B"];
             413: components["responses"]["Refused413B"];
             414: components["responses"]["Refused414B"];
             415: components["responses"]["Refused415B"];
             417: components["responses"]["Refused417B"];
+            422: components["responses"]["Refused422A"];
             431: components["responses"]["Refused431B"];
             500: components["responses"]["Refused500B"];
             501: components["responses"]["Refused501B"];
@@ -2704,6 +2858,12 @@ export interface operations {
                 "x-api-version"?: components["parameters"]["ApiVersion"];
                 /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
                 "x-employer-id"?: components["parameters"]["ActFor"];
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
                 keyId: components["parameters"]["KeyId"];
@@ -2717,18 +2877,21 @@ export interface operations {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
                     "x-api-version": components["headers"]["AnsweredVersion"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            400: components["responses"]["Refused400F"];
+            400: components["responses"]["Refused400G"];
             401: components["responses"]["Refused401C"];
             403: components["responses"]["Refused403C"];
             404: components["responses"]["Refused404D"];
             408: components["responses"]["Refused408B"];
+            409: components["responses"]["Refused409D"];
             413: components["responses"]["Refused413B"];
             414: components["responses"]["Refused414B"];
             417: components["responses"]["Refused417B"];
+            422: components["responses"]["Refused422A"];
             431: components["responses"]["Refused431B"];
             500: components["responses"]["Refused500B"];
             501: components["responses"]["Refused501B"];
@@ -2747,6 +2910,12 @@ export interface operations {
                 "x-api-version"?: components["parameters"]["ApiVersion"];
                 /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
                 "x-employer-id"?: components["parameters"]["ActFor"];
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
                 keyId: components["parameters"]["KeyId"];
@@ -2764,6 +2933,7 @@ export interface operations {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
                     "x-api-version": components["headers"]["AnsweredVersion"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2775,11 +2945,12 @@ export interface operations {
             403: components["responses"]["Refused403C"];
             404: components["responses"]["Refused404D"];
             408: components["responses"]["Refused408B"];
-            409: components["responses"]["Refused409B"];
+            409: components["responses"]["Refused409C"];
             413: components["responses"]["Refused413B"];
             414: components["responses"]["Refused414B"];
             415: components["responses"]["Refused415B"];
             417: components["responses"]["Refused417B"];
+            422: components["responses"]["Refused422A"];
             431: components["responses"]["Refused431B"];
             500: components["responses"]["Refused500B"];
             501: components["responses"]["Refused501B"];
@@ -2798,6 +2969,12 @@ export interface operations {
                 "x-api-version"?: components["parameters"]["ApiVersion"];
                 /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
                 "x-employer-id"?: components["parameters"]["ActFor"];
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
                 keyId: components["parameters"]["KeyId"];
@@ -2815,6 +2992,7 @@ export interface operations {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
                     "x-api-version": components["headers"]["AnsweredVersion"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2826,11 +3004,12 @@ export interface operations {
             403: components["responses"]["Refused403C"];
             404: components["responses"]["Refused404D"];
             408: components["responses"]["Refused408B"];
-            409: components["responses"]["Refused409B"];
+            409: components["responses"]["Refused409E"];
             413: components["responses"]["Refused413B"];
             414: components["responses"]["Refused414B"];
             415: components["responses"]["Refused415B"];
             417: components["responses"]["Refused417B"];
+            422: components["responses"]["Refused422A"];
             431: components["responses"]["Refused431B"];
             500: components["responses"]["Refused500B"];
             501: components["responses"]["Refused501B"];
@@ -2852,6 +3031,12 @@ export interface operations {
                 "x-api-version"?: components["parameters"]["ApiVersion"];
                 /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
                 "x-employer-id"?: components["parameters"]["ActFor"];
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path?: never;
             cookie?: never;
@@ -2869,22 +3054,24 @@ export interface operations {
                     "x-api-version": components["headers"]["AnsweredVersion"];
                     "ratelimit-policy": components["headers"]["RateLimitPolicy"];
                     ratelimit: components["headers"]["RateLimit"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["CohortUploaded"];
                 };
             };
-            400: components["responses"]["Refused400G"];
+            400: components["responses"]["Refused400H"];
             401: components["responses"]["Refused401D"];
             403: components["responses"]["Refused403D"];
             404: components["responses"]["Refused404E"];
             408: components["responses"]["Refused408C"];
+            409: components["responses"]["Refused409F"];
             413: components["responses"]["Refused413C"];
             414: components["responses"]["Refused414C"];
             415: components["responses"]["Refused415C"];
             417: components["responses"]["Refused417C"];
-            422: components["responses"]["Refused422A"];
+            422: components["responses"]["Refused422B"];
             429: components["responses"]["Refused429B"];
             431: components["responses"]["Refused431C"];
             500: components["responses"]["Refused500C"];
@@ -2932,7 +3119,7 @@ export interface operations {
                     "application/json": components["schemas"]["PatientList"];
                 };
             };
-            400: components["responses"]["Refused400H"];
+            400: components["responses"]["Refused400I"];
             401: components["responses"]["Refused401D"];
             403: components["responses"]["Refused403D"];
             404: components["responses"]["Refused404E"];
@@ -2980,7 +3167,7 @@ export interface operations {
                     "application/json": components["schemas"]["EmployerList"];
                 };
             };
-            400: components["responses"]["Refused400I"];
+            400: components["responses"]["Refused400J"];
             401: components["responses"]["Refused401B"];
             403: components["responses"]["Refused403B"];
             404: components["responses"]["Refused404B"];
@@ -3006,6 +3193,12 @@ export interface operations {
                 "x-api-version"?: components["parameters"]["ApiVersion"];
                 /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
                 "x-employer-id"?: components["parameters"]["ActFor"];
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path?: never;
             cookie?: never;
@@ -3020,6 +3213,7 @@ export interface operations {
             201: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3031,10 +3225,12 @@ export interface operations {
             403: components["responses"]["Refused403B"];
             404: components["responses"]["Refused404B"];
             408: components["responses"]["Refused408A"];
+            409: components["responses"]["Refused409G"];
             413: components["responses"]["Refused413A"];
             414: components["responses"]["Refused414A"];
             415: components["responses"]["Refused415A"];
             417: components["responses"]["Refused417A"];
+            422: components["responses"]["Refused422C"];
             431: components["responses"]["Refused431A"];
             500: components["responses"]["Refused500A"];
             501: components["responses"]["Refused501A"];
@@ -3053,6 +3249,12 @@ export interface operations {
                 "x-api-version"?: components["parameters"]["ApiVersion"];
                 /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
                 "x-employer-id"?: components["parameters"]["ActFor"];
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
                 employerId: components["schemas"]["EmployerId"];
@@ -3069,6 +3271,7 @@ export interface operations {
             200: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3080,10 +3283,12 @@ export interface operations {
             403: components["responses"]["Refused403B"];
             404: components["responses"]["Refused404B"];
             408: components["responses"]["Refused408A"];
+            409: components["responses"]["Refused409G"];
             413: components["responses"]["Refused413A"];
             414: components["responses"]["Refused414A"];
             415: components["responses"]["Refused415A"];
             417: components["responses"]["Refused417A"];
+            422: components["responses"]["Refused422C"];
             431: components["responses"]["Refused431A"];
             500: components["responses"]["Refused500A"];
             501: components["responses"]["Refused501A"];
@@ -3125,7 +3330,7 @@ export interface operations {
                     "application/json": components["schemas"]["UserList"];
                 };
             };
-            400: components["responses"]["Refused400I"];
+            400: components["responses"]["Refused400J"];
             401: components["responses"]["Refused401B"];
             403: components["responses"]["Refused403B"];
             404: components["responses"]["Refused404B"];
@@ -3151,6 +3356,12 @@ export interface operations {
                 "x-api-version"?: components["parameters"]["ApiVersion"];
                 /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
                 "x-employer-id"?: components["parameters"]["ActFor"];
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path?: never;
             cookie?: never;
@@ -3165,6 +3376,7 @@ export interface operations {
             201: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3176,11 +3388,12 @@ export interface operations {
             403: components["responses"]["Refused403B"];
             404: components["responses"]["Refused404B"];
             408: components["responses"]["Refused408A"];
-            409: components["responses"]["Refused409C"];
+            409: components["responses"]["Refused409H"];
             413: components["responses"]["Refused413A"];
             414: components["responses"]["Refused414A"];
             415: components["responses"]["Refused415A"];
             417: components["responses"]["Refused417A"];
+            422: components["responses"]["Refused422C"];
             431: components["responses"]["Refused431A"];
             500: components["responses"]["Refused500A"];
             501: components["responses"]["Refused501A"];
@@ -3199,6 +3412,12 @@ export interface operations {
                 "x-api-version"?: components["parameters"]["ApiVersion"];
                 /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
                 "x-employer-id"?: components["parameters"]["ActFor"];
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
                 userId: components["schemas"]["UserId"];
@@ -3215,6 +3434,7 @@ export interface operations {
             200: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -3226,11 +3446,12 @@ export interface operations {
             403: components["responses"]["Refused403B"];
             404: components["responses"]["Refused404F"];
             408: components["responses"]["Refused408A"];
-            409: components["responses"]["Refused409D"];
+            409: components["responses"]["Refused409I"];
             413: components["responses"]["Refused413A"];
             414: components["responses"]["Refused414A"];
             415: components["responses"]["Refused415A"];
             417: components["responses"]["Refused417A"];
+            422: components["responses"]["Refused422C"];
             431: components["responses"]["Refused431A"];
             500: components["responses"]["Refused500A"];
             501: components["responses"]["Refused501A"];
@@ -3249,6 +3470,12 @@ export interface operations {
                 "x-api-version"?: components["parameters"]["ApiVersion"];
                 /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
                 "x-employer-id"?: components["parameters"]["ActFor"];
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path?: never;
             cookie?: never;
@@ -3259,21 +3486,23 @@ export interface operations {
             200: {
                 headers: {
                     "x-request-id": components["headers"]["RequestId"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["InstanceKeyRotated"];
                 };
             };
-            400: components["responses"]["Refused400B"];
+            400: components["responses"]["Refused400K"];
             401: components["responses"]["Refused401B"];
             403: components["responses"]["Refused403B"];
             404: components["responses"]["Refused404B"];
             408: components["responses"]["Refused408A"];
-            409: components["responses"]["Refused409E"];
+            409: components["responses"]["Refused409J"];
             413: components["responses"]["Refused413A"];
             414: components["responses"]["Refused414A"];
             417: components["responses"]["Refused417A"];
+            422: components["responses"]["Refused422C"];
             431: components["responses"]["Refused431A"];
             500: components["responses"]["Refused500A"];
             501: components["responses"]["Refused501A"];
@@ -3393,7 +3622,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuditList"];
                 };
             };
-            400: components["responses"]["Refused400I"];
+            400: components["responses"]["Refused400J"];
             401: components["responses"]["Refused401B"];
             403: components["responses"]["Refused403B"];
             404: components["responses"]["Refused404B"];
@@ -3440,7 +3669,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuditReport"];
                 };
             };
-            400: components["responses"]["Refused400J"];
+            400: components["responses"]["Refused400K"];
             401: components["responses"]["Refused401B"];
             403: components["responses"]["Refused403B"];
             404: components["responses"]["Refused404B"];

@@ -91,6 +91,32 @@ static void only_the_first_hundred_problems_are_listed(void **state)
     request_end(&r);
 }
 
+static void problems_since_a_mark_can_be_forgotten(void **state)
+{
+    struct request r;
+
+    (void)state;
+    request_start(&r, "{}");
+    form_problem(&r.form, "first", "stays");
+    struct form_mark mark = form_mark(&r.form);
+    str before = form_problems(&r.form);
+    for (int run = 0; run < 150; run++) { /* more than are listed */
+        form_rewind(&r.form, mark);
+        form_problem(&r.form, "second", "of run %d", run);
+    }
+    assert_int_equal(r.form.n_problems, 2);
+    assert_non_null(strstr(form_problems(&r.form).p, "of run 149"));
+    form_rewind(&r.form, mark);
+    assert_true(str_eq(form_problems(&r.form), before));
+    form_rewind(&r.form, mark);
+    form_problem(&r.form, "third", "is noted");
+    assert_int_equal(request_close(&r), E_INVALID_REQUEST);
+    assert_problem(&r, "first", "stays");
+    assert_problem(&r, "third", "is noted");
+    assert_null(memmem(r.cx.failure.members.p, r.cx.failure.members.n, "second", 6));
+    request_end(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -99,6 +125,7 @@ int main(void)
         cmocka_unit_test(parts_name_their_members_by_path),
         cmocka_unit_test(names_must_be_fit_to_be_read),
         cmocka_unit_test(only_the_first_hundred_problems_are_listed),
+        cmocka_unit_test(problems_since_a_mark_can_be_forgotten),
     };
 
     json_start();

@@ -125,6 +125,37 @@ static void commas_stand_where_they_are_due(void **state)
     assert_true(str_eq(buf_str(&b), want));
 }
 
+static void write_an_account(struct json_out *j)
+{
+    DROP(secret) struct secret secret = {0};
+
+    secret_set(&secret, S("hush"));
+    json_open_object(j, STR_NONE);
+    json_put_text(j, S("id"), S("a"));
+    json_put_secret(j, S("rawKey"), &secret);
+    json_put_personal(j, S("email"), S("kim@example.org"));
+    json_put_personal(j, S("lastUsedIp"), STR_NONE);
+    json_close_object(j);
+}
+
+static void what_is_kept_has_neither_secrets_nor_persons(void **state)
+{
+    DROP(buf) struct buf shown;
+    DROP(buf) struct buf kept;
+    struct json_out to_show = {&shown}, to_keep = {.out = &kept, .is_kept = true};
+
+    (void)state;
+    buf_init(&shown, 4096);
+    buf_init(&kept, 4096);
+    write_an_account(&to_show);
+    write_an_account(&to_keep);
+    assert_true(str_eq(buf_str(&shown), S("{\"id\":\"a\",\"rawKey\":\"hush\","
+                                          "\"email\":\"kim@example.org\",\"lastUsedIp\":null}")));
+    assert_true(str_eq(buf_str(&kept), S("{\"id\":\"a\",\"email\":null,\"lastUsedIp\":null}")));
+    assert_false(to_show.left_secret_out);
+    assert_true(to_keep.left_secret_out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -134,6 +165,7 @@ int main(void)
         cmocka_unit_test(a_complaint_never_quotes_the_body),
         cmocka_unit_test(every_byte_that_needs_it_is_escaped),
         cmocka_unit_test(commas_stand_where_they_are_due),
+        cmocka_unit_test(what_is_kept_has_neither_secrets_nor_persons),
     };
 
     json_start();

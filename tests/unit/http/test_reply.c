@@ -196,6 +196,47 @@ static void the_next_cursor_is_read_where_it_came_from(void **state)
     assert_true(str_eq(page.after, S("key_06b3k9")));
 }
 
+static void write_number(struct cx *cx, struct json_out *j, const void *what)
+{
+    (void)cx;
+    json_put_int(j, STR_NONE, *(const int *)what);
+}
+
+static void a_planned_answer_is_written_as_things_are_then(void **state)
+{
+    struct world *w = *state;
+    DROP(buf) struct buf kept;
+    bool left_secret_out = true;
+    int number = 1;
+
+    buf_init(&kept, 64);
+    http_reply_plan(&w->reply, 201, write_number, &number);
+    assert_int_equal(w->reply.body.n, 0);
+    number = 2;
+    http_reply_keep(&w->cx, &w->reply, &kept, &left_secret_out);
+    assert_int_equal(http_reply_write(&w->cx, &w->reply), E_OK);
+    assert_int_equal(w->reply.status, 201);
+    assert_true(str_eq(buf_str(&w->reply.body), S("2")));
+    assert_true(str_eq(buf_str(&kept), S("2")));
+    assert_false(left_secret_out);
+}
+
+static void a_plan_without_a_writer_has_no_body(void **state)
+{
+    struct world *w = *state;
+    DROP(buf) struct buf kept;
+    bool left_secret_out = true;
+
+    buf_init(&kept, 64);
+    http_reply_plan(&w->reply, 204, NULL, NULL);
+    http_reply_keep(&w->cx, &w->reply, &kept, &left_secret_out);
+    assert_int_equal(http_reply_write(&w->cx, &w->reply), E_OK);
+    assert_int_equal(w->reply.status, 204);
+    assert_true(str_is_none(w->reply.content_type));
+    assert_int_equal(w->reply.body.n + kept.n, 0);
+    assert_false(left_secret_out);
+}
+
 int main(void)
 {
 #define IN_A_WORLD(test) cmocka_unit_test_setup_teardown(test, start, end)
@@ -207,6 +248,8 @@ int main(void)
         IN_A_WORLD(only_plain_json_is_read),
         IN_A_WORLD(pages_have_bounds),
         IN_A_WORLD(the_next_cursor_is_read_where_it_came_from),
+        IN_A_WORLD(a_planned_answer_is_written_as_things_are_then),
+        IN_A_WORLD(a_plan_without_a_writer_has_no_body),
     };
 
     json_start();
