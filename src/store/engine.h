@@ -39,6 +39,9 @@ struct engine {
     /* As store_open, but without the migrations. */
     enum err (*open)(struct arena *arena, const struct store_options *options, struct store **out,
                      str *why);
+    /* As store_open_reading. */
+    enum err (*open_reading)(struct arena *arena, const struct store_options *options,
+                             struct store **out, str *why);
     void (*drop)(struct store *store);
 
     /* One try of store_run, store_run_large, store_read. */
@@ -63,6 +66,11 @@ struct engine {
     void (*close)(struct rows *rows);
     int64_t (*int_at)(const struct rows *rows, int column);
     str (*text_at)(const struct rows *rows, int column);
+
+    /* The catalogue. Each column of each table, a table's together and in order: table, column,
+     * type, place in the primary key or 0. Each foreign key: its table, the table it names. */
+    const char *columns_sql;
+    const char *parents_sql;
 };
 
 /* For one that wraps another; NULL: no engine has this URL's scheme. */

@@ -43,7 +43,7 @@ static enum err check_recorded(struct cx *cx, int64_t number, str name, str dige
 }
 
 /* All that is recorded, the newest last, so that a newer schema is seen whatever comes before. */
-static enum err count_recorded(struct cx *cx, struct tx *tx, size_t *out)
+enum err migrate_count(struct cx *cx, struct tx *tx, size_t *out)
 {
     static const char newest[] = "SELECT number, name FROM schema_migration WHERE number > $1"
                                  " ORDER BY number DESC LIMIT 1";
@@ -84,19 +84,36 @@ static enum err apply(struct cx *cx, struct tx *tx, const struct migration *m)
                    NULL);
 }
 
-/* arg: the number of the migration that was applied, 0 when there was none left. */
-static enum err apply_next(struct cx *cx, struct tx *tx, void *arg)
+/* How many have run, in a store that may never have had one. */
+static enum err prepare(struct cx *cx, struct tx *tx, size_t *recorded)
 {
     static const char make[] = "CREATE TABLE IF NOT EXISTS schema_migration ("
                                "number BIGINT PRIMARY KEY, name TEXT NOT NULL,"
                                " digest TEXT NOT NULL, applied_at_ms BIGINT NOT NULL)";
+
+    TRY(tx->engine->lock_schema(tx));
+    TRY(tx_exec(tx, make, BIND(), NULL));
+    return migrate_count(cx, tx, recorded);
+}
+
+enum err migrate_in_tx(struct cx *cx, struct tx *tx, size_t number)
+{
+    size_t recorded = 0;
+
+    TRY(prepare(cx, tx, &recorded));
+    for (; recorded < number && recorded < n_migrations; recorded++)
+        TRY(apply(cx, tx, &migrations[recorded]));
+    return E_OK;
+}
+
+/* arg: the number of the migration that was applied, 0 when there was none left. */
+static enum err apply_next(struct cx *cx, struct tx *tx, void *arg)
+{
     int *applied = arg;
     size_t recorded = 0;
 
     *applied = 0;
-    TRY(tx->engine->lock_schema(tx));
-    TRY(tx_exec(tx, make, BIND(), NULL));
-    TRY(count_recorded(cx, tx, &recorded));
+    TRY(prepare(cx, tx, &recorded));
     if (recorded == n_migrations)
         return E_OK;
     assert(migrations[recorded].number == (int)recorded + 1);

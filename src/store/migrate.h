@@ -27,4 +27,10 @@ extern const size_t n_migrations;
  */
 enum err migrate(struct cx *cx);
 
+/* How many are recorded, all of them known to be ours; fails as migrate() does. */
+enum err migrate_count(struct cx *cx, struct tx *tx, size_t *out);
+
+/* Run those up to `number` that have not run, inside of a transaction. */
+enum err migrate_in_tx(struct cx *cx, struct tx *tx, size_t number);
+
 #endif

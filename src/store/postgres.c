@@ -194,9 +194,26 @@ static enum err postgres_open(struct arena *arena, const struct store_options *o
     return E_OK;
 }
 
+static const char columns_sql[] =
+    "SELECT c.relname::text, a.attname::text, format_type(a.atttypid, NULL),"
+    " coalesce(array_position(i.indkey::int2[], a.attnum) + 1, 0)"
+    " FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
+    " LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary"
+    " WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')"
+    " AND a.attnum > 0 AND NOT a.attisdropped"
+    " ORDER BY c.relname::text COLLATE \"C\", a.attnum";
+
+static const char parents_sql[] =
+    "SELECT c.relname::text, p.relname::text FROM pg_constraint k"
+    " JOIN pg_class c ON c.oid = k.conrelid JOIN pg_class p ON p.oid = k.confrelid"
+    " WHERE k.contype = 'f' AND c.relnamespace = current_schema()::regnamespace";
+
+/* A transaction that reads is READ ONLY, and takes no lock that a writer waits for: no way of
+ * opening is needed beside the one. */
 const struct engine postgres_engine = {
     .scheme = {"postgresql", 10},
     .open = postgres_open,
+    .open_reading = postgres_open,
     .drop = postgres_drop,
     .run = postgres_run,
     .read = postgres_read,
@@ -211,4 +228,6 @@ const struct engine postgres_engine = {
     .close = pg_close_rows,
     .int_at = pg_int_at,
     .text_at = pg_text_at,
+    .columns_sql = columns_sql,
+    .parents_sql = parents_sql,
 };

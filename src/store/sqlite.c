@@ -26,6 +26,7 @@ struct waiter {
 struct sqlite_store {
     struct store store;
     struct db_file file;
+    bool is_visitor; /* there are readers, and nothing else */
     struct checkpointer checkpointer;
     struct writer writer;
     struct reader *readers;
@@ -121,7 +122,11 @@ static enum err sqlite_read(struct store *store, struct cx *cx, store_work work,
 static enum err sqlite_run(struct store *store, struct cx *cx, store_work work, void *arg,
                            bool is_large)
 {
-    return writer_run(&sqlite_of(store)->writer, cx, work, arg, is_large);
+    struct sqlite_store *s = sqlite_of(store);
+
+    if (s->is_visitor)
+        return conn_misused(cx, "a store that was opened for reading is written", "BEGIN");
+    return writer_run(&s->writer, cx, work, arg, is_large);
 }
 
 static enum err look(struct cx *cx, struct tx *tx, void *arg)
@@ -200,10 +205,12 @@ static void close_readers(struct sqlite_store *s)
 
 static enum err open_readers(struct sqlite_store *s, int n, struct arena *arena, str *why)
 {
+    enum conn_role role = s->is_visitor ? CONN_VISITOR : CONN_READER;
+
     s->readers = mem_new_array((size_t)n, sizeof *s->readers);
     for (; s->n_readers < n; s->n_readers++) {
         struct reader *r = &s->readers[s->n_readers];
-        TRY(conn_open(&r->conn, s->file.path, CONN_READER, arena, why));
+        TRY(conn_open(&r->conn, s->file.path, role, arena, why));
         r->next_idle = s->idle;
         s->idle = r;
     }
@@ -217,8 +224,10 @@ static void sqlite_drop(struct store *store)
     struct sqlite_store *s = sqlite_of(store);
 
     close_readers(s);
-    writer_stop(&s->writer);
-    checkpointer_stop(&s->checkpointer);
+    if (!s->is_visitor) {
+        writer_stop(&s->writer);
+        checkpointer_stop(&s->checkpointer);
+    }
     pthread_mutex_destroy(&s->lock);
     db_file_release(&s->file);
     free(s);
@@ -233,6 +242,12 @@ static int readers_wanted(int asked)
 
 static enum err open_parts(struct sqlite_store *s, int n_readers, struct arena *arena, str *why)
 {
+    if (s->is_visitor) {
+        enum err e = open_readers(s, n_readers, arena, why);
+        if (e != E_OK)
+            close_readers(s);
+        return e;
+    }
     TRY(writer_start(&s->writer, s->file.path, &s->checkpointer, arena, why));
     enum err e = checkpointer_start(&s->checkpointer, s->file.path, arena, why);
     if (e == E_OK) {
@@ -246,8 +261,8 @@ static enum err open_parts(struct sqlite_store *s, int n_readers, struct arena *
     return e;
 }
 
-static enum err sqlite_open(struct arena *arena, const struct store_options *options,
-                            struct store **out, str *why)
+static enum err open_as(struct arena *arena, const struct store_options *options, bool is_visitor,
+                        struct store **out, str *why)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     str path = str_of(options->url);
@@ -257,7 +272,9 @@ static enum err sqlite_open(struct arena *arena, const struct store_options *opt
     struct sqlite_store *s = mem_new(sizeof *s);
     s->store.engine = &sqlite_engine;
     s->last = &s->first;
-    enum err e = db_file_claim(arena, path, &s->file, why);
+    s->is_visitor = is_visitor;
+    enum err e = is_visitor ? db_file_find(arena, path, &s->file, why)
+                            : db_file_claim(arena, path, &s->file, why);
     if (e == E_OK) {
         pthread_mutex_init(&s->lock, NULL);
         e = open_parts(s, readers_wanted(options->readers), arena, why);
@@ -274,9 +291,32 @@ static enum err sqlite_open(struct arena *arena, const struct store_options *opt
     return E_OK;
 }
 
+static enum err sqlite_open(struct arena *arena, const struct store_options *options,
+                            struct store **out, str *why)
+{
+    return open_as(arena, options, false, out, why);
+}
+
+static enum err sqlite_open_reading(struct arena *arena, const struct store_options *options,
+                                    struct store **out, str *why)
+{
+    return open_as(arena, options, true, out, why);
+}
+
+/* What SQLite keeps for itself is named sqlite_…, and no other table may be. */
+static const char columns_sql[] = "SELECT m.name, c.name, c.type, c.pk FROM sqlite_schema m"
+                                  " JOIN pragma_table_info(m.name) c"
+                                  " WHERE m.type = 'table' AND substr(m.name, 1, 7) <> 'sqlite_'"
+                                  " ORDER BY m.name, c.cid";
+
+static const char parents_sql[] = "SELECT m.name, f.\"table\" FROM sqlite_schema m"
+                                  " JOIN pragma_foreign_key_list(m.name) f"
+                                  " WHERE m.type = 'table'";
+
 const struct engine sqlite_engine = {
     .scheme = {"sqlite", 6},
     .open = sqlite_open,
+    .open_reading = sqlite_open_reading,
     .drop = sqlite_drop,
     .run = sqlite_run,
     .read = sqlite_read,
@@ -291,4 +331,6 @@ const struct engine sqlite_engine = {
     .close = sqlite_close_rows,
     .int_at = sqlite_int_at,
     .text_at = sqlite_text_at,
+    .columns_sql = columns_sql,
+    .parents_sql = parents_sql,
 };

@@ -22,12 +22,16 @@ struct db_file {
 enum err db_file_claim(struct arena *arena, str path, struct db_file *out, str *why);
 void db_file_release(struct db_file *f);
 
+/* Find a file that is there, without making or locking anything; released like one claimed. */
+enum err db_file_find(struct arena *arena, str path, struct db_file *out, str *why);
+
 /* ---- connections (sqlite_conn.c, sqlite_statement.c): one thread at a time ---- */
 
 /* Statements kept prepared, by the address of their text: 32 sets of 4, the least used goes. */
 enum { CONN_SETS = 32, CONN_WAYS = 4 };
 
-enum conn_role { CONN_WRITER, CONN_READER, CONN_CHECKPOINTER };
+/* A visitor reads the file of another process. */
+enum conn_role { CONN_WRITER, CONN_READER, CONN_CHECKPOINTER, CONN_VISITOR };
 
 struct statement;
 

@@ -20,6 +20,9 @@ static const char *const settings[] = {
     [CONN_READER] = "PRAGMA query_only = ON;"
                     "PRAGMA cache_size = -1024;"
                     "PRAGMA temp_store = MEMORY;",
+    [CONN_VISITOR] = "PRAGMA query_only = ON;"
+                     "PRAGMA cache_size = -4096;"
+                     "PRAGMA temp_store = MEMORY;",
     [CONN_CHECKPOINTER] = "PRAGMA synchronous = FULL;"
                           "PRAGMA wal_autocheckpoint = 0;"
                           "PRAGMA cache_size = -64;",
@@ -64,10 +67,11 @@ static int set_up(struct conn *c, bool *is_wal)
 enum err conn_open(struct conn *c, const char *path, enum conn_role role, struct arena *arena,
                    str *why)
 {
+    int access = role == CONN_VISITOR ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
     bool is_wal = true;
 
     *c = (struct conn){.role = role};
-    int rc = sqlite3_open_v2(path, &c->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    int rc = sqlite3_open_v2(path, &c->db, access | SQLITE_OPEN_NOMUTEX, NULL);
     if (rc == SQLITE_OK)
         rc = set_up(c, &is_wal);
     if (rc == SQLITE_OK && is_wal)

@@ -133,15 +133,36 @@ static enum err make_file(struct arena *arena, const char *path, str *why)
     return E_OK;
 }
 
+static enum err check_path(struct arena *arena, str path, str *why)
+{
+    if (path.n && !str_starts(path, S(":")) && !memchr(path.p, 0, path.n))
+        return E_OK;
+    *why = arena_printf(arena, "\"sqlite:%.*s\" names no file: write sqlite:var/sallyport.db",
+                        STR_ARG(path));
+    return E_STORE_DOWN;
+}
+
+enum err db_file_find(struct arena *arena, str path, struct db_file *out, str *why)
+{
+    char real[PATH_MAX];
+
+    TRY(check_path(arena, path, why));
+    const char *name = arena_dup(arena, path).p;
+    if (realpath(name, real)) {
+        *out = (struct db_file){.path = strdup(real), .lock_fd = -1};
+        return E_OK;
+    }
+    if (errno != ENOENT)
+        return refuse(arena, why, "open", name);
+    *why = arena_printf(arena, "there is no database at %s: see database_url", name);
+    return E_STORE_DOWN;
+}
+
 enum err db_file_claim(struct arena *arena, str path, struct db_file *out, str *why)
 {
     struct db_file f = {.lock_fd = -1};
 
-    if (path.n == 0 || str_starts(path, S(":")) || memchr(path.p, 0, path.n)) {
-        *why = arena_printf(arena, "\"sqlite:%.*s\" names no file: write sqlite:var/sallyport.db",
-                            STR_ARG(path));
-        return E_STORE_DOWN;
-    }
+    TRY(check_path(arena, path, why));
     enum err e = resolve(arena, arena_dup(arena, path).p, &f.path, why);
     if (e == E_OK)
         e = take_lock(arena, &f, why);

@@ -213,7 +213,8 @@ static enum err start(struct tx *tx, const char *sql, struct binds binds,
     enum err e = E_OK;
 
     TRY(statement_take(c, tx->cx, sql, &s));
-    if (c->role == CONN_READER && !sqlite3_stmt_readonly(s->prepared))
+    bool may_write = c->role != CONN_READER && c->role != CONN_VISITOR;
+    if (!may_write && !sqlite3_stmt_readonly(s->prepared))
         e = conn_misused(tx->cx, "work that writes was run by store_read", sql);
     if (e == E_OK)
         e = bind_all(c, tx->cx, s, binds, life);

@@ -7,6 +7,7 @@
 #include "base/banned.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "store/catalog.h"
 #include "store/engine.h"
 #include "store/migrate.h"
 
@@ -46,18 +47,41 @@ enum err engine_down(struct cx *cx, const char *detail)
 
 /* ---- opening ---- */
 
+static enum err find_engine(struct arena *arena, const struct store_options *options,
+                            const struct engine **out, str *why)
+{
+    *out = engine_of(str_of(options->url));
+    if (*out)
+        return E_OK;
+    *why = arena_printf(arena, "\"%s\" names no store: write sqlite:var/sallyport.db",
+                        options->url ? options->url : "");
+    return E_STORE_DOWN;
+}
+
+enum err store_open_bare(struct arena *arena, const struct store_options *options,
+                         struct store **out, str *why)
+{
+    const struct engine *engine;
+
+    TRY(find_engine(arena, options, &engine, why));
+    return engine->open(arena, options, out, why);
+}
+
+enum err store_open_reading(struct arena *arena, const struct store_options *options,
+                            struct store **out, str *why)
+{
+    const struct engine *engine;
+
+    TRY(find_engine(arena, options, &engine, why));
+    return engine->open_reading(arena, options, out, why);
+}
+
 enum err store_open(struct arena *arena, const struct store_options *options, struct store **out,
                     str *why)
 {
-    const struct engine *engine = engine_of(str_of(options->url));
     struct store *store = NULL;
 
-    if (!engine) {
-        *why = arena_printf(arena, "\"%s\" names no store: write sqlite:var/sallyport.db",
-                            options->url ? options->url : "");
-        return E_STORE_DOWN;
-    }
-    TRY(engine->open(arena, options, &store, why));
+    TRY(store_open_bare(arena, options, &store, why));
     struct cx cx = {
         .arena = arena, .now_ms = time_now_ms(), .store = store, .doing = "opening the store"};
     enum err e = migrate(&cx);
@@ -68,6 +92,11 @@ enum err store_open(struct arena *arena, const struct store_options *options, st
     }
     *out = store;
     return E_OK;
+}
+
+str store_engine(const struct store *store)
+{
+    return store->engine->scheme;
 }
 
 void store_drop(struct store **store)
