@@ -43,6 +43,8 @@ enum cli_kind {
     CLI_REQUEST, /* build, send, show */
     CLI_SERVE,
     CLI_MIGRATE,
+    CLI_BACKUP,
+    CLI_RESTORE,
     CLI_CONFIG,
     CLI_EXPLAIN,
     CLI_VERSION,
@@ -145,6 +147,22 @@ bool cli_read_password(struct secret *out);
 
 /* "-" is standard input. False: *why is one sentence. */
 bool cli_read_file(struct arena *arena, str path, struct buf *out, str *why);
+
+/* ---- backups ---- */
+
+enum cli_backup_way { BACKUP_WRITE, BACKUP_RESTORE, BACKUP_CHECK };
+
+struct cli_backup {
+    struct arena *arena;
+    const struct config *config;
+    enum cli_backup_way what;
+    str file; /* NUL-terminated; "-": standard output */
+    bool is_json;
+    struct buf *out; /* what was done, for standard output */
+};
+
+/* False: *why is one sentence. */
+bool cli_backup(struct cli_backup *run, enum err *e, str *why);
 
 /* ---- sending ---- */
 

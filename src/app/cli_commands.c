@@ -405,6 +405,11 @@ static void build_rekey(struct cli_form *form, struct cli_request *out)
 
 static const struct cli_flag no_flags[] = {{0}};
 
+static const struct cli_flag restore_flags[] = {
+    {"check", NULL, "only say whether the file is whole; no store is opened"},
+    {0},
+};
+
 const struct cli_command cli_commands[] = {
     {NULL, "serve", NULL, "Start the server.", "sallyport serve --listen 127.0.0.1:8080", CLI_SERVE,
      no_flags},
@@ -450,6 +455,11 @@ const struct cli_command cli_commands[] = {
      "sallyport config", CLI_CONFIG, no_flags},
     {NULL, "migrate", NULL, "Bring the database up to date, without starting the server.",
      "sallyport migrate", CLI_MIGRATE, no_flags},
+    {NULL, "backup", "FILE",
+     "Write all that is kept into a new file, also while the server runs; - is standard output.",
+     "sallyport backup 2026-11-23.backup", CLI_BACKUP, no_flags},
+    {NULL, "restore", "FILE", "Put a backup into an empty database, of either engine.",
+     "sallyport restore 2026-11-23.backup", CLI_RESTORE, restore_flags},
     {NULL, "rekey", NULL, "Make a new instance key; what the present one made stays valid.",
      "sallyport rekey", CLI_REQUEST, no_flags, build_rekey, cli_show_rekeyed},
     {NULL, "version", NULL, "Show which release this is.", "sallyport version", CLI_VERSION,

@@ -122,11 +122,11 @@ static bool is_password_made_up(const struct run *run)
     return run->password.p && !cli_has(&run->args, "password-stdin");
 }
 
-static int show_failure(struct run *run, str why)
+static int show_failure(struct run *run, enum err e, str why)
 {
     if (!run->args.is_json)
         return complain(why);
-    cli_write_problem(E_STORE_DOWN, why, &run->out);
+    cli_write_problem(e, why, &run->out);
     return finish(run, STDOUT_FILENO, CLI_REFUSED);
 }
 
@@ -182,21 +182,28 @@ static int send_request(struct run *run, const struct cli_request *request)
 
     buf_init(&reply.body, CLI_BODY_MAX_BYTES);
     curl_global_init(CURL_GLOBAL_DEFAULT);
-    int code = cli_send(run->arena, &run->config, request, &reply, &why) ? show_answer(run, &reply)
-                                                                         : show_failure(run, why);
+    int code = cli_send(run->arena, &run->config, request, &reply, &why)
+                   ? show_answer(run, &reply)
+                   : show_failure(run, E_STORE_DOWN, why);
     curl_global_cleanup();
     cli_reply_drop(&reply);
     return code;
 }
 
-static int run_request(struct run *run)
+/* Without a server its log is this terminal, where the answer says what was done. */
+static void log_to_terminal(const struct run *run)
 {
     bool is_level_given = run->config.sources[SETTING_log_level] != CONFIG_DEFAULT;
+
+    log_start(is_level_given ? run->config.log_least : LOG_WARN, run->config.log_is_json);
+}
+
+static int run_request(struct run *run)
+{
     struct cli_request request;
     str why = STR_NONE;
 
-    /* Without a server its log is this terminal, where the answer says what was done. */
-    log_start(is_level_given ? run->config.log_least : LOG_WARN, run->config.log_is_json);
+    log_to_terminal(run);
     if (is_command(run, "keys", "import") &&
         !cli_read_file(run->arena, run->args.argument, &run->file, &why))
         return complain(why);
@@ -211,6 +218,23 @@ static int run_request(struct run *run)
 }
 
 /* ---- commands of this process ---- */
+
+static int run_backup(struct run *run, enum cli_backup_way what)
+{
+    struct cli_backup backup = {.arena = run->arena,
+                                .config = &run->config,
+                                .what = what,
+                                .file = arena_dup(run->arena, run->args.argument),
+                                .is_json = run->args.is_json,
+                                .out = &run->out};
+    str why = STR_NONE;
+    enum err e;
+
+    log_to_terminal(run);
+    if (!cli_backup(&backup, &e, &why))
+        return show_failure(run, e, why);
+    return finish(run, STDOUT_FILENO, CLI_DONE);
+}
 
 static int show_config(struct run *run)
 {
@@ -322,6 +346,10 @@ static int run_command(struct run *run)
         return app_serve(&run->config);
     case CLI_MIGRATE:
         return app_migrate(&run->config);
+    case CLI_BACKUP:
+        return run_backup(run, BACKUP_WRITE);
+    case CLI_RESTORE:
+        return run_backup(run, cli_has(&run->args, "check") ? BACKUP_CHECK : BACKUP_RESTORE);
     case CLI_CONFIG:
         return show_config(run);
     case CLI_EXPLAIN:

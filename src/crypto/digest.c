@@ -24,6 +24,26 @@ struct sha256 digest_sha256(str text)
     return out;
 }
 
+_Static_assert(sizeof(SHA256_CTX) <= sizeof(struct sha256_run), "a run holds OpenSSL's state");
+
+void digest_begin(struct sha256_run *run)
+{
+    SHA256_Init((SHA256_CTX *)run);
+}
+
+void digest_put(struct sha256_run *run, str piece)
+{
+    SHA256_Update((SHA256_CTX *)run, piece.p, piece.n);
+}
+
+struct sha256 digest_end(struct sha256_run *run)
+{
+    struct sha256 out;
+
+    SHA256_Final(out.bytes, (SHA256_CTX *)run);
+    return out;
+}
+
 /* RFC 2104 section 2: the digest of (key XOR pad) and then the text. */
 static struct sha256 padded_digest(const uint8_t key[SHA256_BLOCK_BYTES], uint8_t pad, str text)
 {

@@ -13,6 +13,15 @@ struct sha256 {
 /* FIPS 180-4. No allocation. */
 struct sha256 digest_sha256(str text);
 
+/* The same of a text that comes in pieces: begin, put as often as need be, end once. */
+struct sha256_run {
+    uint64_t state[16];
+};
+
+void digest_begin(struct sha256_run *run);
+void digest_put(struct sha256_run *run, str piece);
+struct sha256 digest_end(struct sha256_run *run);
+
 /* RFC 2104. */
 struct sha256 digest_hmac_sha256(str key, str text);
 

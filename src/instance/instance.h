@@ -8,6 +8,7 @@
 #include "base/cx.h"
 #include "base/secret.h"
 #include "http/router.h"
+#include "store/store.h"
 
 struct instance_settings {
     const char *key_file;     /* outlives the process; not looked at if `key` is set */
@@ -23,6 +24,9 @@ struct instance_settings {
  */
 enum err instance_start(struct cx *cx, const struct instance_settings *settings);
 void instance_stop(void);
+
+/* The id of the key that this store belongs to. E_ABSENT: it has had none yet. */
+enum err instance_read_key_id(struct cx *cx, struct tx *tx, str *out);
 
 extern const struct route instance_routes[];
 

@@ -56,6 +56,11 @@ static enum err update_in_tx(struct cx *cx, struct tx *tx, void *arg)
                        });
 }
 
+enum err instance_read_key_id(struct cx *cx, struct tx *tx, str *out)
+{
+    return instance_find_key_id(cx, tx, out);
+}
+
 /* ---- start ---- */
 
 static enum err missing_file(struct cx *cx, str remembered)
