@@ -57,6 +57,12 @@ static enum err fill(struct cx *cx, struct unpacker *r)
     return n ? E_OK : cut_short(cx, r);
 }
 
+/* Where nothing could be unpacked yet, the file's first piece is still there. */
+static bool is_gzip(const struct unpacker *r)
+{
+    return r->unpacked > 0 || r->z.total_out > 0 || (r->in[0] == 0x1f && r->in[1] == 0x8b);
+}
+
 /* The next unpacked piece; an empty one only at the member's end. */
 static enum err unpack(struct cx *cx, struct unpacker *r)
 {
@@ -73,8 +79,8 @@ static enum err unpack(struct cx *cx, struct unpacker *r)
     if (rc == Z_STREAM_END)
         r->is_packed = false;
     else if (rc != Z_OK)
-        return r->lines ? damaged(cx, r, "it cannot be unpacked")
-                        : refuse(cx, r, "is no backup of sallyport, or damaged at its start");
+        return is_gzip(r) ? damaged(cx, r, "it cannot be unpacked")
+                          : refuse(cx, r, "is no backup of sallyport, or damaged at its start");
     r->rest = r->out;
     r->unpacked += (int64_t)(sizeof r->out - r->z.avail_out);
     if (r->unpacked > RATIO_MAX * r->bytes + RATIO_FREE_BYTES)
