@@ -28,6 +28,12 @@ void audit_start(const struct audit_settings *settings);
 void audit_stop(void);
 
 /*
+ * In the transaction that writes the first row of a new store. One that has rows and no head of the
+ * audit has lost it, and is not taken for a new one.
+ */
+enum err audit_allow_opening(struct tx *tx);
+
+/*
  * Once the store is open and the instance key is in force: read the keys of the audit; on a store
  * without an audit make the first, and write the line audit.opened.
  *

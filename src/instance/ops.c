@@ -36,7 +36,11 @@ static enum err insert_in_tx(struct cx *cx, struct tx *tx, void *arg)
 {
     struct memory *memory = arg;
 
-    TRY(instance_insert_key_id(tx, memory->id, cx->now_ms));
+    bool is_first = false;
+
+    TRY(instance_insert_key_id(tx, memory->id, cx->now_ms, &is_first));
+    if (is_first)
+        TRY(audit_allow_opening(tx));
     return find_in_tx(cx, tx, memory);
 }
 

@@ -14,12 +14,15 @@ enum err instance_find_key_id(struct cx *cx, struct tx *tx, str *out)
     return E_OK;
 }
 
-enum err instance_insert_key_id(struct tx *tx, str id, int64_t now_ms)
+enum err instance_insert_key_id(struct tx *tx, str id, int64_t now_ms, bool *is_first)
 {
     static const char sql[] = "INSERT INTO instance (id, key_id, key_since_ms) VALUES (1, $1, $2)"
                               " ON CONFLICT (id) DO NOTHING";
+    int64_t changed = 0;
 
-    return tx_exec(tx, sql, BIND(TEXT(id), INT(now_ms)), NULL);
+    TRY(tx_exec(tx, sql, BIND(TEXT(id), INT(now_ms)), &changed));
+    *is_first = changed > 0;
+    return E_OK;
 }
 
 enum err instance_update_key_id(struct tx *tx, str id, int64_t now_ms)

@@ -341,7 +341,7 @@ test("a file that is damaged, cut short, or added to is refused, and nothing is 
 test("a store that is not empty, or is in use, is refused and left as it is", () =>
   withBackup(async (source, file) => {
     const before = read(file).lines;
-    await refusedTo(source, ["restore", file], /the store is not empty \(there are rows in employer\)/);
+    await refusedTo(source, ["restore", file], /the store is not empty \(there are rows in audit\)/);
     const server = await source.start();
     await refusedTo(source, ["restore", file], /is in use by another sallyport \(pid \d+\)/);
     await server.halt();
@@ -429,7 +429,7 @@ test("a file of another schema, or with rows that the store refuses, leaves the 
       [{ ...header, version: 2 }, same, /was written by a newer sallyport/],
       [{ ...header, tables: [...header.tables, { name: "spy", columns: [{ name: "id", type: "int" }] }] },
         (name) => (name === "spy" ? [] : same(name)), /it has the table spy, which this schema has not/],
-      [{ ...header, tables: others }, same, /it has not the table employer/],
+      [{ ...header, tables: others }, same, /it has not the table audit/],
       [{ ...header, tables: [{ ...first, columns: first.columns.map((c: any) => (c.name === "name" ? { ...c, name: "nom" } : c)) }, ...others] },
         same, /it has not the column name of employer/],
       [{ ...header, schema: 1 }, same, /its schema is 1, but it has the table /],

@@ -15,6 +15,13 @@ struct audited {
     char archives[64];
 };
 
+static enum err allow_opening(struct cx *cx, struct tx *tx, void *arg)
+{
+    (void)cx;
+    (void)arg;
+    return audit_allow_opening(tx);
+}
+
 static int setup_retaining(void **state, int64_t retention_ms)
 {
     struct audited *a = calloc(1, sizeof *a);
@@ -30,6 +37,7 @@ static int setup_retaining(void **state, int64_t retention_ms)
                                          .archive_folder = a->archives,
                                          .key_form = {S("mt"), S("live")}});
     a->f.cx.doing = "testing";
+    assert_int_equal(store_run(&a->f.cx, allow_opening, NULL), E_OK);
     assert_int_equal(audit_open(&a->f.cx), E_OK);
     assert_int_equal(audit_seal(&a->f.cx), E_OK);
     *state = a;

@@ -47,7 +47,6 @@ CREATE TABLE audit_head (
     key_id          TEXT NOT NULL,
     mac             TEXT NOT NULL
 );
-INSERT INTO audit_head VALUES (1, 0, '', '', '');
 
 CREATE TABLE audit_archive (
     through         BIGINT PRIMARY KEY,

@@ -41,7 +41,8 @@ CREATE TABLE audit_seal (
     key_id          TEXT NOT NULL
 );
 
--- Where the chain ends. Number 0 without a key: the audit has not been opened yet.
+-- Where the chain ends. Written with the first row of `instance`, as number 0 without a key: the
+-- audit may be opened. So that one whose head is missing has lost it.
 CREATE TABLE audit_head (
     id              INTEGER PRIMARY KEY CHECK (id = 1),
     number          INTEGER NOT NULL,
@@ -49,7 +50,6 @@ CREATE TABLE audit_head (
     key_id          TEXT NOT NULL,
     mac             TEXT NOT NULL
 );
-INSERT INTO audit_head VALUES (1, 0, '', '', '');
 
 -- Lines that left the database for a signed file.
 CREATE TABLE audit_archive (
