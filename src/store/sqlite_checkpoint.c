@@ -8,12 +8,13 @@
 #include "base/banned.h"
 #include "base/log.h"
 
-/* Pages of 4 KiB: 4 MB, SQLite's own default, and 32 MB. */
-enum { CHECKPOINT_EVERY_PAGES = 1000, WAL_LONG_PAGES = 8192 };
+/* Pages of 4 KiB: 4 MB, SQLite's own default; 32 MB; 128 MB. */
+enum { CHECKPOINT_EVERY_PAGES = 1000, WAL_LONG_PAGES = 8192, PUT_OFF_PAGES = 32768 };
 
 /* Where commits never pause, the log never is moved whole, and would grow for ever: a long one is
- * moved once more, with the few pages that are new since, while the writer waits. */
-static void checkpoint(struct checkpointer *k, int wal_pages)
+ * moved once more, with the few pages that are new since, while the writer waits. False: somebody
+ * reads what stood there before, and it could not be. */
+static bool checkpoint(struct checkpointer *k, int wal_pages)
 {
     int rc = sqlite3_wal_checkpoint_v2(k->conn.db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 
@@ -24,6 +25,17 @@ static void checkpoint(struct checkpointer *k, int wal_pages)
     else if ((rc & 0xff) != SQLITE_BUSY)
         log_event(NULL, LOG_ERROR, "store.checkpoint_failed",
                   F("reason", sqlite3_errmsg(k->conn.db)), F("code", rc), F("pages", wal_pages));
+    return (rc & 0xff) != SQLITE_BUSY;
+}
+
+/* While a backup reads, the log cannot start over, and each try would only make the writer wait:
+ * the next one is when it is twice as long, or 128 MB longer. */
+static void put_off_locked(struct checkpointer *k, int wal_pages)
+{
+    int more = wal_pages < PUT_OFF_PAGES ? wal_pages : PUT_OFF_PAGES;
+
+    if (k->wal_pages >= wal_pages) /* else it has started over meanwhile */
+        k->next_at_pages = wal_pages + more;
 }
 
 static void *run(void *arg)
@@ -39,8 +51,10 @@ static void *run(void *arg)
         int wal_pages = k->wal_pages;
         k->is_due = false;
         pthread_mutex_unlock(&k->lock);
-        checkpoint(k, wal_pages);
+        bool is_moved = checkpoint(k, wal_pages);
         pthread_mutex_lock(&k->lock);
+        if (!is_moved)
+            put_off_locked(k, wal_pages);
     }
     pthread_mutex_unlock(&k->lock);
     return NULL;
