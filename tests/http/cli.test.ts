@@ -223,6 +223,6 @@ test("two servers do not share an address", async () => {
 test("help names every command", async () => {
   const help = await server.cli(["help"]);
   assert.equal(help.code, 0);
-  for (const word of ["serve", "employers", "users", "keys", "explain", "config", "migrate", "rekey", "version"]) assert.ok(help.stdout.includes(word), word);
+  for (const word of ["serve", "employers", "users", "keys", "explain", "config", "migrate", "backup", "restore", "rekey", "version"]) assert.ok(help.stdout.includes(word), word);
   assert.match((await server.cli(["keys", "create", "--help"])).stdout, /--scope/);
 });
