@@ -49,6 +49,26 @@ static str filled(char *out, int byte, size_t n)
 }
 
 /* RFC 4231 sections 4.2 to 4.4 */
+static void a_text_in_pieces_has_the_digest_of_the_whole(void **state)
+{
+    char text[300];
+    struct sha256 whole;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = (char)i;
+    whole = digest_sha256((str){text, sizeof text});
+    for (size_t piece = 1; piece <= sizeof text; piece++) {
+        struct sha256_run run;
+        digest_begin(&run);
+        for (size_t at = 0; at < sizeof text; at += piece)
+            digest_put(&run, str_sub((str){text, sizeof text}, at, piece));
+        digest_put(&run, S(""));
+        struct sha256 got = digest_end(&run);
+        assert_memory_equal(got.bytes, whole.bytes, SHA256_BYTES);
+    }
+}
+
 static void hmac_gives_the_short_cases_of_rfc_4231(void **state)
 {
     char key[20], data[50];
@@ -132,6 +152,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sha_256_gives_the_examples_of_nist),
         cmocka_unit_test(sha_256_of_a_million_a_is_right),
+        cmocka_unit_test(a_text_in_pieces_has_the_digest_of_the_whole),
         cmocka_unit_test(hmac_gives_the_short_cases_of_rfc_4231),
         cmocka_unit_test(hmac_gives_the_fourth_case_of_rfc_4231),
         cmocka_unit_test(hmac_with_a_key_longer_than_a_block_digests_it_first),
