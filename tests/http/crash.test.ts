@@ -20,7 +20,7 @@ const EMPLOYERS = 4;
 const MANY_ROWS = 300;
 
 type Outcome = "acknowledged" | "refused" | "unanswered";
-const figures = { acknowledged: 0, refused: 0, unanswered: 0, unansweredButThere: 0, killedServers: 0, killedDatabases: 0, lost: 0 };
+const figures = { acknowledged: 0, refused: 0, unanswered: 0, unansweredButThere: 0, sentAgain: 0, killedServers: 0, killedDatabases: 0, lost: 0 };
 
 /** A patient as it should be: the last name tells one upload from another. */
 type Names = Map<string, string | undefined>;
@@ -28,6 +28,8 @@ type Names = Map<string, string | undefined>;
 interface Upload {
   before: Names;
   after: Names;
+  /** Sent with every second upload; the same again after the crash must not do it twice. */
+  idempotencyKey: string | undefined;
 }
 
 interface Key {
@@ -38,6 +40,13 @@ interface Key {
   /** What was asked of it and not answered. */
   perhaps?: "rotated" | "revoked";
 }
+
+const send = (admin: Sallyport, { after, idempotencyKey }: Upload): Promise<unknown> =>
+  admin.uploadCohort(
+    [...after].map(([email, name]) => ({ email, firstName: "C", lastName: name ?? "" })),
+    {},
+    idempotencyKey ? { idempotencyKey } : {},
+  );
 
 /** Where the server is just now, for one employer. */
 interface Site {
@@ -82,8 +91,9 @@ class Client {
     const upload: Upload = {
       before: new Map(emails.map((email) => [email, this.patients.get(email)])),
       after: new Map(emails.map((email) => [email, name])),
+      idempotencyKey: randomInt(2) === 0 ? randomBytes(16).toString("hex") : undefined,
     };
-    const { outcome } = await this.#ask(() => admin.uploadCohort(emails.map((email) => ({ email, firstName: "C", lastName: name }))));
+    const { outcome } = await this.#ask(() => send(admin, upload));
     if (outcome === "acknowledged") for (const email of emails) this.patients.set(email, name);
     else if (outcome === "refused") this.refusedEmails.push(...emails.filter((email) => !this.patients.has(email)));
     else {
@@ -138,6 +148,17 @@ class Client {
       else if (dice < 88) await this.#rotate(admin);
       else await this.#revoke(admin);
     }
+  }
+
+  /** What was not answered and has a key is sent again, as a client would: then it is answered. */
+  async sendAgain(admin: Sallyport): Promise<void> {
+    const again = this.unansweredUploads.filter((upload) => upload.idempotencyKey);
+    for (const upload of again) {
+      await send(admin, upload);
+      figures.sentAgain += 1;
+      for (const [email, name] of upload.after) this.patients.set(email, name);
+    }
+    this.unansweredUploads = this.unansweredUploads.filter((upload) => !upload.idempotencyKey);
   }
 
   /** Names that the ledger gives, against those that are there. Then what is there becomes known. */
@@ -206,8 +227,27 @@ async function gather<K, T>(list: AsyncIterable<T>, entry: (item: T) => [K, T]):
   return out;
 }
 
+/** One line of the audit for each key, each rotation and each revocation that is there: no more, no less. */
+async function checkAudit(server: Server): Promise<string[]> {
+  const faults: string[] = [];
+  const count = (statement: string): number => Number(server.instance.sql(statement)[0]);
+  const keys = count("SELECT count(*) FROM api_key");
+  const created = count("SELECT count(*) FROM audit WHERE action = 'api_key.created'");
+  if (keys !== created) faults.push(`there are ${keys} keys, and the audit has ${created}`);
+  const revoked = count("SELECT count(*) FROM api_key WHERE revoked_at_ms > 0");
+  const revocations = count("SELECT count(*) FROM audit WHERE action = 'api_key.revoked'");
+  if (revoked !== revocations) faults.push(`${revoked} keys are revoked, and the audit has ${revocations}`);
+  const secrets = count("SELECT count(*) FROM api_key_secret");
+  const rotated = count("SELECT count(*) FROM audit WHERE action = 'api_key.rotated'");
+  if (secrets !== keys + rotated) faults.push(`there are ${secrets} secrets of ${keys} keys, and the audit has ${rotated} rotations`);
+  const verified = await server.cli(["audit", "verify"]);
+  if (verified.code !== 0) faults.push(verified.stdout);
+  return faults;
+}
+
 async function checkAll(server: Server, sites: Site[], clients: Client[]): Promise<void> {
   const faults: string[] = [];
+  for (const client of clients) await client.sendAgain(sites[client.site]?.admin ?? assert.fail());
   const secrets = countSecrets(server.instance);
   for (const [i, site] of sites.entries()) {
     const patients = await gather<string, Patient>(site.admin.patients({ limit: 500 }), (patient) => [patient.email, patient]);
@@ -218,6 +258,7 @@ async function checkAll(server: Server, sites: Site[], clients: Client[]): Promi
       faults.push(...(await client.checkDoor(server)));
     }
   }
+  faults.push(...(await checkAudit(server)));
   figures.lost += faults.length;
   assert.deepEqual(faults.slice(0, 10), []);
 }

@@ -345,6 +345,18 @@ static void uploading_a_known_and_a_new_patient(struct world *w, struct request 
     write_patients(out, a, c, "Changed");
 }
 
+static void uploading_under_an_idempotency_key(struct world *w, struct request *out)
+{
+    uploading_a_known_and_a_new_patient(w, out);
+    snprintf(out->key, sizeof out->key, "fault-%d", w->n_made);
+}
+
+static void creating_a_key_under_an_idempotency_key(struct world *w, struct request *out)
+{
+    creating_a_key(w, out);
+    snprintf(out->key, sizeof out->key, "fault-%d", ++w->n_made);
+}
+
 static void creating_an_employer(struct world *w, struct request *out)
 {
     (void)w;
@@ -472,6 +484,8 @@ static const struct {
     {"importing keys", importing_keys},
     {"uploading new patients", uploading_new_patients},
     {"uploading a known and a new patient", uploading_a_known_and_a_new_patient},
+    {"uploading under an Idempotency-Key", uploading_under_an_idempotency_key},
+    {"creating a key under an Idempotency-Key", creating_a_key_under_an_idempotency_key},
     {"creating an employer", creating_an_employer},
     {"changing an employer", changing_an_employer},
     {"creating a user", creating_a_user},
