@@ -47,7 +47,7 @@ static enum err read_piece(struct cx *cx, struct unpacker *r, void *out, size_t 
 
 static enum err fill(struct cx *cx, struct unpacker *r)
 {
-    size_t n;
+    size_t n = 0;
 
     if (r->z.avail_in)
         return E_OK;
@@ -158,7 +158,7 @@ static enum err read_trailer(struct cx *cx, struct unpacker *r, struct buf *out)
 {
     buf_put(out, str_sub((str){(const char *)r->z.next_in, r->z.avail_in}, 0, out->max));
     while (out->n < out->max) {
-        size_t n;
+        size_t n = 0;
         TRY(read_piece(cx, r, buf_room(out, out->max - out->n), out->max - out->n, &n));
         if (n == 0)
             break;

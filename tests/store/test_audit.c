@@ -163,7 +163,7 @@ static void an_audit_opens_once_with_a_line_of_its_own(void **state)
 }
 
 struct writer_thread {
-    struct fixture *f;
+    struct cx cx; /* a copy: a cx belongs to one thread */
     pthread_t thread;
     int n;
 };
@@ -172,7 +172,7 @@ static void *write_many(void *arg)
 {
     struct writer_thread *t = arg;
     struct arena *arena = arena_new();
-    struct cx cx = t->f->cx;
+    struct cx cx = t->cx;
     char id[32];
 
     cx.arena = arena;
@@ -193,7 +193,7 @@ static void lines_of_many_writers_and_sealers_are_one_chain(void **state)
     struct writer_thread threads[WRITERS];
 
     for (int i = 0; i < WRITERS; i++) {
-        threads[i] = (struct writer_thread){.f = f, .n = i};
+        threads[i] = (struct writer_thread){.cx = f->cx, .n = i};
         pthread_create(&threads[i].thread, NULL, write_many, &threads[i]);
     }
     for (int i = 0; i < 5; i++) /* while they write: what is not sealed yet only waits */
