@@ -404,6 +404,7 @@ static void a_call_that_is_still_running_is_said_to_be(void **state)
  * running calls. */
 struct other_node {
     struct fixture *f;
+    struct fixture own; /* a copy: a cx belongs to one thread */
     const char *body;
     bool gives_up; /* its transaction is rolled back */
     bool waits;    /* until somebody waits for it; PostgreSQL only */
@@ -464,7 +465,7 @@ static enum err carry_out_elsewhere(struct cx *cx, struct tx *tx, void *arg)
     TRY(tx_exec(tx, insert, BIND(INT(1)), NULL));
     sem_post(&node->claimed);
     if (node->waits) {
-        pthread_create(&watch, NULL, watch_for_a_waiter, node->f);
+        pthread_create(&watch, NULL, watch_for_a_waiter, &node->own);
         pthread_join(watch, NULL);
     }
     TRY(idempotency_keep(tx, claim.id, &kept));
@@ -474,12 +475,18 @@ static enum err carry_out_elsewhere(struct cx *cx, struct tx *tx, void *arg)
 static void *run_other_node(void *arg)
 {
     struct other_node *node = arg;
-    struct fixture own = *node->f;
+    struct fixture own = node->own;
 
     own.arena = own.cx.arena = arena_new();
     node->err = store_run(&own.cx, carry_out_elsewhere, node);
     arena_drop(&own.arena);
     return NULL;
+}
+
+static void start_other_node(struct other_node *node, pthread_t *thread)
+{
+    node->own = *node->f;
+    pthread_create(thread, NULL, run_other_node, node);
 }
 
 static struct other_node *other_node;
@@ -489,7 +496,7 @@ static void let_other_node_win(struct fixture *f)
     pthread_t thread;
 
     (void)f;
-    pthread_create(&thread, NULL, run_other_node, other_node);
+    start_other_node(other_node, &thread);
     pthread_join(thread, NULL);
 }
 
@@ -535,7 +542,7 @@ static struct answer call_beside(struct other_node *node)
 
     sem_init(&node->claimed, 0, 0);
     node->waits = true;
-    pthread_create(&thread, NULL, run_other_node, node);
+    start_other_node(node, &thread);
     sem_wait(&node->claimed);
     struct answer answer = call(node->f, "k", "{}");
     pthread_join(thread, NULL);
@@ -576,7 +583,7 @@ static void a_sweep_spares_a_key_that_is_being_claimed_anew(void **state)
     call(f, "k", "{}");
     f->cx.now_ms += 1000;
     sem_init(&node.claimed, 0, 0);
-    pthread_create(&thread, NULL, run_other_node, &node);
+    start_other_node(&node, &thread);
     sem_wait(&node.claimed);
     assert_int_equal(idempotency_sweep(&f->cx), E_OK);
     pthread_join(thread, NULL);
