@@ -564,7 +564,8 @@ export interface paths {
         put?: never;
         /**
          * Put lines older than audit_retention into signed files, now
-         * @description The server does it by itself every hour. Nothing happens where `audit_retention` is 0.
+         * @description The server does it by itself every hour. Nothing happens where `audit_retention` is 0. Sent
+         *     again it does no harm, so it takes no Idempotency-Key.
          */
         post: operations["archiveAudit"];
         delete?: never;
