@@ -18,10 +18,10 @@ const CLIENTS = 16;
 
 /* ---- stores ---- */
 
-/** A new folder with a store of its own; SQLite, or a database that is made on POSTGRES_URL. */
+/** A new folder with a store of its own: SQLite, or what newDatabase() made; both, whatever the suite runs on. */
 async function inNew<T>(url: string | undefined, work: (instance: Instance) => Promise<T>): Promise<T> {
-  const instance = new Instance({ api_key_limit: 10_000 });
-  Object.assign(instance, { database: url ?? `sqlite:${join(instance.folder, "store/sallyport.db")}` });
+  const instance = new Instance({ api_key_limit: 10_000 }, url ?? "sqlite");
+  if (!url) Object.assign(instance, { database: `sqlite:${join(instance.folder, "store/sallyport.db")}` });
   try {
     return await work(instance);
   } finally {
@@ -248,6 +248,15 @@ function holdsOneMoment(made: Backup, before: { uploads: string[]; keys: string[
 
 async function underLoad(source: Instance): Promise<void> {
   const server = await source.start();
+  try {
+    await backUpUnderLoad(source, server);
+  } catch (error) {
+    await server.kill(); // which ends the clients too
+    throw error;
+  }
+}
+
+async function backUpUnderLoad(source: Instance, server: Server): Promise<void> {
   const tenant = await newTenant(server);
   const key = await tenant.admin.createApiKey({ name: "hr", scopes: ["cohort:read", "cohort:write"], rateLimit: null });
   const running = load(server, tenant, server.client({ apiKey: key.rawKey }));

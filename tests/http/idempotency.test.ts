@@ -1,6 +1,5 @@
 /** Idempotency-Key: a change that is asked for again is carried out once. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { randomBytes, randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { after, before, test } from "node:test";
@@ -55,11 +54,7 @@ function replayed(answer: Answer, first: Answer): void {
 const SELECT = "SELECT id, key_id, payload, status, answer, has_secret, expires_at_ms FROM idempotency";
 
 /** All that is kept, past the server. */
-function keptText(instance: Instance): string {
-  if (!instance.database.startsWith("sqlite:")) return execFileSync("psql", ["-At", "-c", SELECT, instance.database], { encoding: "utf8" });
-  const read = "import sqlite3, sys\nfor row in sqlite3.connect(sys.argv[1]).execute(sys.argv[2]): print(*row, sep='|')";
-  return execFileSync("python3", ["-c", read, instance.database.slice("sqlite:".length), SELECT], { encoding: "utf8" });
-}
+const keptText = (instance: Instance): string => instance.sql(SELECT).join("\n");
 
 const keptRows = (instance: Instance): string[] => keptText(instance).split("\n").filter((line) => line !== "");
 

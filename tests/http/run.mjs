@@ -40,16 +40,20 @@ const files = readdirSync(here)
 const jobs = Number(process.env.SALLYPORT_TEST_JOBS ?? 2);
 
 // Node 18's own runner has no --test-concurrency; each file is a run of its own, `jobs` at a time.
+const FILE_WITHIN_MS = 600_000;
 const totals = { passed: 0, failed: 0 };
 async function runFile(file) {
   const child = spawn(process.execPath, ["--enable-source-maps", "--test", "--test-reporter=tap", file], {
     cwd: root,
     env: { ...process.env, SALLYPORT_COVERAGE: coverage },
+    detached: true, // a group, so that what hangs ends with all that it started
   });
+  const timer = setTimeout(() => process.kill(-child.pid, "SIGKILL"), Number(process.env.SALLYPORT_TEST_WITHIN_MS ?? FILE_WITHIN_MS));
   let output = "";
   child.stdout.on("data", (piece) => (output += piece));
   child.stderr.on("data", (piece) => (output += piece));
   const code = await new Promise((done) => child.on("close", done));
+  clearTimeout(timer);
   report(file, output, code);
 }
 

@@ -89,9 +89,15 @@ export class Instance {
   readonly database: string;
   readonly #settings: Settings;
 
-  constructor(settings: Settings = {}, copied?: string) {
-    this.database = onPostgres ? postgres.makeDatabase(copied) : `sqlite:${join(this.folder, "sallyport.db")}`;
+  /** database: "sqlite" is a file in the folder, whichever engine the suite runs on. */
+  constructor(settings: Settings = {}, database?: string) {
+    const file = `sqlite:${join(this.folder, "sallyport.db")}`;
+    this.database = database === "sqlite" ? file : (database ?? (onPostgres ? postgres.makeDatabase() : file));
     this.#settings = settings;
+  }
+
+  get #isPostgres(): boolean {
+    return this.database.startsWith("postgresql:");
   }
 
   get controlSocket(): string {
@@ -140,7 +146,7 @@ export class Instance {
 
   /** One statement, past the server; each row is a line, its columns are parted by "|". */
   sql(statement: string): string[] {
-    if (onPostgres) return postgres.sql(this.database, statement);
+    if (this.#isPostgres) return postgres.sql(this.database, statement);
     const output = execFileSync("sqlite3", ["-readonly", this.database.slice("sqlite:".length), statement], { encoding: "utf8" });
     return output.split("\n").filter((line) => line !== "");
   }
@@ -152,14 +158,14 @@ export class Instance {
 
   /** The same store once more, while nobody has it open. */
   copy(): Instance {
-    const copy = new Instance(this.#settings, onPostgres ? this.database : undefined);
+    const copy = new Instance(this.#settings, this.#isPostgres ? postgres.makeDatabase(this.database) : "sqlite");
     cpSync(this.folder, copy.folder, { recursive: true });
     return copy;
   }
 
   /** Every file that something may have been written to. */
   files(): string[] {
-    return [this.folder, ...(onPostgres ? postgres.folders(this.database) : [])].flatMap((folder) =>
+    return [this.folder, ...(this.#isPostgres ? postgres.folders(this.database) : [])].flatMap((folder) =>
       readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
         entry.isFile() ? [join(folder, entry.name)] : [],
       ),
@@ -167,7 +173,7 @@ export class Instance {
   }
 
   remove(): void {
-    if (onPostgres) postgres.dropDatabase(this.database);
+    if (this.#isPostgres) postgres.dropDatabase(this.database);
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
