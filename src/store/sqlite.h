@@ -82,6 +82,7 @@ struct checkpointer {
     bool is_due;
     int wal_pages;
     int next_at_pages;
+    int pause_pages; /* before the next try, where the last one found a reader in the way */
     atomic_llong n_checkpoints;
 };
 

@@ -28,14 +28,14 @@ static bool checkpoint(struct checkpointer *k, int wal_pages)
     return (rc & 0xff) != SQLITE_BUSY;
 }
 
-/* While a backup reads, the log cannot start over, and each try would only make the writer wait:
- * the next one is when it is twice as long, or 128 MB longer. */
+/* While a backup reads, the log cannot start over, and each try would only make the writer wait: so
+ * the next one comes after 4 MB more, then 8, up to 128. */
 static void put_off_locked(struct checkpointer *k, int wal_pages)
 {
-    int more = wal_pages < PUT_OFF_PAGES ? wal_pages : PUT_OFF_PAGES;
-
+    if (k->pause_pages < PUT_OFF_PAGES)
+        k->pause_pages *= 2;
     if (k->wal_pages >= wal_pages) /* else it has started over meanwhile */
-        k->next_at_pages = wal_pages + more;
+        k->next_at_pages = wal_pages + k->pause_pages;
 }
 
 static void *run(void *arg)
@@ -53,7 +53,9 @@ static void *run(void *arg)
         pthread_mutex_unlock(&k->lock);
         bool is_moved = checkpoint(k, wal_pages);
         pthread_mutex_lock(&k->lock);
-        if (!is_moved)
+        if (is_moved)
+            k->pause_pages = CHECKPOINT_EVERY_PAGES / 2;
+        else
             put_off_locked(k, wal_pages);
     }
     pthread_mutex_unlock(&k->lock);
@@ -78,6 +80,7 @@ enum err checkpointer_start(struct checkpointer *k, const char *path, struct are
 {
     TRY(conn_open(&k->conn, path, CONN_CHECKPOINTER, arena, why));
     k->next_at_pages = CHECKPOINT_EVERY_PAGES;
+    k->pause_pages = CHECKPOINT_EVERY_PAGES / 2;
     pthread_mutex_init(&k->lock, NULL);
     pthread_cond_init(&k->changed, NULL);
     thread_start(&k->thread, run, k);
