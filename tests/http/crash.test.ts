@@ -280,6 +280,13 @@ async function sitesOf(server: Server, before: Site[]): Promise<Site[]> {
 
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** A random moment, when some have been answered: however slow the machine is. */
+async function untilBusy(): Promise<void> {
+  const wanted = figures.acknowledged + randomInt(5, 100);
+  while (figures.acknowledged < wanted) await wait(1);
+  await wait(randomInt(0, 30));
+}
+
 async function runRounds(instance: Instance, strike: (server: Server, round: number) => Promise<Server>): Promise<void> {
   const clients = Array.from({ length: CLIENTS }, (_, i) => new Client(i % EMPLOYERS));
   let server = await instance.start();
@@ -288,7 +295,7 @@ async function runRounds(instance: Instance, strike: (server: Server, round: num
     sites = await sitesOf(server, sites);
     let isOver = false;
     const working = clients.map((client) => client.work(sites, () => isOver));
-    await wait(randomInt(30, 700));
+    await untilBusy();
     const next = strike(server, round);
     isOver = true;
     await Promise.all(working);
@@ -315,7 +322,6 @@ test("kill -9 of the server loses nothing that was acknowledged", async () => {
       await server.kill();
       return instance.start();
     });
-    assert.ok(figures.acknowledged > ROUNDS * CLIENTS, "hardly anything was acknowledged");
     assert.deepEqual(onPostgres ? ["ok"] : instance.sql("PRAGMA integrity_check"), ["ok"]);
   } finally {
     report("kill -9 of the server");
@@ -335,7 +341,6 @@ if (onPostgres)
       await server.untilReady();
       return server;
     });
-    assert.ok(figures.acknowledged > ROUNDS * CLIENTS, "hardly anything was acknowledged");
   } finally {
     report("kill -9 of PostgreSQL");
     instance.remove();
