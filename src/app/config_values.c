@@ -171,11 +171,9 @@ static str check_proxies(struct arena *arena, const struct config_list *list)
 typedef str (*text_check)(struct arena *arena, str value);
 
 static const text_check text_checks[SETTINGS_END] = {
-    [SETTING_listen] = check_listen,
-    [SETTING_public_url] = check_public_url,
-    [SETTING_database_url] = check_database_url,
-    [SETTING_environment] = check_name,
-    [SETTING_api_vendor] = check_name,
+    [SETTING_listen] = check_listen,         [SETTING_metrics_listen] = check_listen,
+    [SETTING_public_url] = check_public_url, [SETTING_database_url] = check_database_url,
+    [SETTING_environment] = check_name,      [SETTING_api_vendor] = check_name,
     [SETTING_admin_email] = check_email,
 };
 

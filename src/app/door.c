@@ -28,6 +28,7 @@ struct door {
     struct door_settings settings;
     struct store *store;
     struct router router;
+    struct metrics *metrics;
 };
 
 enum credential { CREDENTIAL_NONE, CREDENTIAL_KEY, CREDENTIAL_SESSION, CREDENTIAL_OPERATOR };
@@ -45,6 +46,7 @@ struct visit {
     struct decide_facts facts;
     struct keys_answer answer;
     str idempotency_key; /* STR_NONE: none */
+    int64_t began_ns; /* monotonic */
 };
 
 struct door *door_new(const struct door_settings *settings, struct store *store)
@@ -60,13 +62,27 @@ struct door *door_new(const struct door_settings *settings, struct store *store)
     router_add(&door->router, people_routes);
     router_add(&door->router, instance_routes);
     router_add(&door->router, audit_routes);
+    door->metrics = metrics_new(&door->router);
     return door;
 }
 
 void door_drop(struct door **door)
 {
+    if (!*door)
+        return;
+    metrics_drop(&(*door)->metrics);
     free(*door);
     *door = NULL;
+}
+
+const struct metrics *door_metrics(const struct door *door)
+{
+    return door->metrics;
+}
+
+struct store *door_store(const struct door *door)
+{
+    return door->store;
 }
 
 /* ---- the way out ---- */
@@ -148,6 +164,7 @@ static void leave(struct visit *v, enum err e)
         v->cx.failure = (struct failure){0};
     }
     if (e != E_OK) {
+        metrics_count_refusal(v->door->metrics, e);
         log_refusal(v, e);
         note_denial(v, e);
         http_reply_problem(&v->cx, v->req, e, v->reply);
@@ -161,6 +178,20 @@ static enum http_next refuse_now(struct visit *v, enum err e)
 {
     leave(v, e);
     return HTTP_ANSWERED;
+}
+
+/* Every request ends here, however it was answered, or not. */
+static void count_request(const struct visit *v)
+{
+    int64_t took_ns = time_mono_ns() - v->began_ns;
+    int status = v->reply->status ? v->reply->status : METRICS_STATUS_GONE;
+
+    metrics_count_request(v->door->metrics, v->route, v->req->method, status, took_ns);
+    log_event(&v->cx, LOG_DEBUG, "request.answered", F("status", status),
+              F("method", http_method_text(v->req->method)), F("path", loggable_path(v->req)),
+              F("address", net_addr_write(v->cx.arena, &v->cx.client)),
+              F("caller", v->answer.is_known ? v->answer.who.id : v->who.id),
+              F("microseconds", took_ns / 1000));
 }
 
 /* ---- the way in ---- */
@@ -196,6 +227,7 @@ static struct visit *visit_new(struct door *door, struct arena *arena, struct ht
     v->door = door;
     v->req = req;
     v->reply = reply;
+    v->began_ns = time_mono_ns();
     v->cx = (struct cx){.arena = arena,
                         .now_ms = time_now_ms(),
                         .store = door->store,
@@ -502,11 +534,14 @@ static void on_handle(void *self, struct http_call *call)
 static void on_refuse(void *self, struct http_call *call, enum err e, str detail)
 {
     struct visit *v = call->state;
+    bool is_judged = v != NULL;
 
-    if (!v)
+    if (!is_judged)
         v = visit_new(self, call->arena, &call->req, &call->reply, call->request_id);
     v->cx.failure = (struct failure){.detail = detail};
     leave(v, e);
+    if (!is_judged) /* on_ended will not hear of it */
+        count_request(v);
 }
 
 static void on_ended(void *self, struct http_call *call)
@@ -514,8 +549,10 @@ static void on_ended(void *self, struct http_call *call)
     struct visit *v = call->state;
 
     (void)self;
-    if (v)
-        secret_drop(&v->session);
+    if (!v)
+        return;
+    count_request(v);
+    secret_drop(&v->session);
 }
 
 struct http_service door_service(struct door *door)

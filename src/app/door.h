@@ -5,6 +5,7 @@
 #ifndef SALLYPORT_APP_DOOR_H
 #define SALLYPORT_APP_DOOR_H
 
+#include "app/metrics.h"
 #include "decide/principal.h"
 #include "http/router.h"
 #include "store/store.h"
@@ -20,6 +21,10 @@ struct door;
 /* The store and the settings' texts must outlive it. */
 struct door *door_new(const struct door_settings *settings, struct store *store);
 void door_drop(struct door **door);
+
+/* What it has counted, and the store it was made with. */
+const struct metrics *door_metrics(const struct door *door);
+struct store *door_store(const struct door *door);
 
 /* What the engine calls. */
 struct http_service door_service(struct door *door);

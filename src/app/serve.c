@@ -9,6 +9,8 @@
 
 #include "app/app.h"
 #include "app/parts.h"
+#include "app/process.h"
+#include "app/scrape.h"
 #include "base/banned.h"
 #include "base/log.h"
 #include "http/reply.h"
@@ -73,15 +75,37 @@ static struct http_engine_options engine_options(const struct config *config)
     };
 }
 
+/* The default address is a convenience, and must not keep the gate shut where it is taken. */
+static enum err start_metrics(struct parts *parts, struct http_engine *engine, struct scrape **out,
+                              str *why)
+{
+    bool is_default = parts->config->sources[SETTING_metrics_listen] == CONFIG_DEFAULT;
+
+    if (parts->config->metrics_listen.n == 0)
+        return E_OK;
+    enum err e = scrape_start(parts->arena, parts->config, parts->door, engine, out, why);
+    if (e == E_OK)
+        log_event(NULL, LOG_INFO, "metrics.listening", F("address", scrape_address(*out)));
+    else if (is_default)
+        log_event(NULL, LOG_WARN, "metrics.not_listening", F("reason", *why));
+    return is_default ? E_OK : e;
+}
+
 static int serve(struct parts *parts)
 {
     struct http_engine_options options = engine_options(parts->config);
     struct http_service service = door_service(parts->door);
     struct http_engine *engine = NULL;
+    struct scrape *scrape = NULL;
     str why = STR_NONE;
 
+    process_raise_file_limit();
     if (http_engine_start(parts->arena, &options, &service, &engine, &why) != E_OK)
         return complain("cannot listen", why);
+    if (start_metrics(parts, engine, &scrape, &why) != E_OK) {
+        http_engine_drop(&engine);
+        return complain("cannot listen on metrics_listen", why);
+    }
     str address = http_engine_address(engine);
     str url = arena_printf(parts->arena, "http://%.*s", STR_ARG(address));
     if (parts->config->sources[SETTING_public_url] == CONFIG_DEFAULT)
@@ -94,6 +118,7 @@ static int serve(struct parts *parts)
     run_until_stopped(parts);
 
     log_event(NULL, LOG_INFO, "server.stopping", F("within", parts->config->shutdown_timeout_ms));
+    scrape_stop(&scrape); /* it asks the engine */
     http_engine_stop(engine, parts->config->shutdown_timeout_ms);
     http_engine_drop(&engine);
     parts_tick(parts, 0);

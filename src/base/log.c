@@ -1,23 +1,28 @@
 /* The log: one line an event, JSON or for people. */
 #include "base/log.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/banned.h"
 #include "base/json.h"
+#include "base/metric.h"
 #include "base/text.h"
 #include "base/time.h"
 
 enum { LOG_LINE_MAX_BYTES = 16 * 1024 };
 
-/* Set once before threads start, read by all. */
-static enum log_level least_level = LOG_INFO;
-static bool writes_json = true;
-static bool has_colours = false;
+enum { LEVELS = LOG_ERROR + 1 };
 
-static const char *const level_names[] = {"debug", "info", "warn", "error"};
+/* Read by all threads; a reload changes them while they run. */
+static atomic_int least_level = LOG_INFO;
+static atomic_bool writes_json = true;
+static atomic_bool has_colours = false;
+static atomic_llong n_lines[LEVELS];
+
+static const char *const level_names[LEVELS] = {"debug", "info", "warn", "error"};
 static const char *const level_colours[] = {"\033[2m", "\033[36m", "\033[33m", "\033[31m"};
 
 void log_start(enum log_level least, bool is_json)
@@ -29,7 +34,17 @@ void log_start(enum log_level least, bool is_json)
 
 bool log_wants(enum log_level level)
 {
-    return level >= least_level;
+    return (int)level >= atomic_load_explicit(&least_level, memory_order_relaxed);
+}
+
+void log_write_metrics(struct metric_page *page)
+{
+    int64_t values[LEVELS];
+
+    for (int i = 0; i < LEVELS; i++)
+        values[i] = atomic_load(&n_lines[i]);
+    metric_put_list(page, "sallyport_log_lines_total", "Lines written to the log.", METRIC_COUNTER,
+                    "level", level_names, values, LEVELS);
 }
 
 static void write_json(struct buf *line, const struct cx *cx, enum log_level level,
@@ -97,6 +112,7 @@ void log_write(const struct cx *cx, enum log_level level, const char *event,
 {
     struct buf line;
 
+    atomic_fetch_add_explicit(&n_lines[level], 1, memory_order_relaxed);
     buf_init(&line, LOG_LINE_MAX_BYTES);
     if (writes_json)
         write_json(&line, cx, level, event, fields);

@@ -21,9 +21,13 @@ struct log_field {
     str text;
 };
 
-/* Before threads start. */
+/* Also while threads run: lines from then on. */
 void log_start(enum log_level least, bool is_json);
 bool log_wants(enum log_level level);
+
+/* Lines written so far, by level: the metric sallyport_log_lines_total. */
+struct metric_page;
+void log_write_metrics(struct metric_page *page);
 
 /* cx may be NULL. Fields end with one whose name is NULL; use log_event. */
 void log_write(const struct cx *cx, enum log_level level, const char *event,

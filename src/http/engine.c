@@ -95,6 +95,15 @@ enum err http_engine_start(struct arena *arena, const struct http_engine_options
     return E_OK;
 }
 
+void http_engine_count(const struct http_engine *engine, struct http_engine_stats *out)
+{
+    *out = (struct http_engine_stats){
+        .connections = atomic_load(&engine->n_conns),
+        .body_bytes = atomic_load(&engine->body_bytes),
+        .waiting = (int64_t)http_pool_waiting(engine->pool),
+    };
+}
+
 str http_engine_address(const struct http_engine *engine)
 {
     return engine->address;

@@ -180,6 +180,15 @@ struct http_engine_options {
 enum err http_engine_start(struct arena *arena, const struct http_engine_options *options,
                            const struct http_service *service, struct http_engine **out, str *why);
 
+/* At this moment, for metrics. */
+struct http_engine_stats {
+    int64_t connections; /* without those of the control socket */
+    int64_t body_bytes;  /* of bodies being received */
+    int64_t waiting;     /* calls in the queue for a worker */
+};
+
+void http_engine_count(const struct http_engine *engine, struct http_engine_stats *out);
+
 /* "127.0.0.1:43127": the address really bound. */
 str http_engine_address(const struct http_engine *engine);
 

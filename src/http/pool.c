@@ -114,6 +114,14 @@ bool http_pool_put(struct http_pool *pool, struct http_job *job)
     return fits;
 }
 
+size_t http_pool_waiting(struct http_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    size_t n = pool->n_jobs;
+    pthread_mutex_unlock(&pool->lock);
+    return n;
+}
+
 void http_pool_drop(struct http_pool **pool)
 {
     struct http_pool *p = *pool;

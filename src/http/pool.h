@@ -25,6 +25,9 @@ struct http_pool *http_pool_new(int n_workers, const struct http_service *servic
 /* False: too many are waiting, and the job was not taken. */
 bool http_pool_put(struct http_pool *pool, struct http_job *job);
 
+/* Jobs that no worker has taken yet. */
+size_t http_pool_waiting(struct http_pool *pool);
+
 /* Runs what is still queued, then ends and joins the threads. */
 void http_pool_drop(struct http_pool **pool);
 

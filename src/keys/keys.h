@@ -66,6 +66,9 @@ enum keys_door keys_decide(struct arena *arena, const struct secret *key,
 enum err keys_admit(struct cx *cx, const struct secret *key, const struct decide_facts *facts,
                     struct keys_answer *out);
 
+/* How many keys the table holds, for metrics. */
+size_t keys_in_memory(void);
+
 /* ---- for other capabilities ---- */
 
 /* In a transaction: revoke what a person created. Afterwards keys_forget_all(). */

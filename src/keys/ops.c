@@ -55,6 +55,11 @@ enum err keys_learn_store(struct cx *cx)
     return E_OK;
 }
 
+size_t keys_in_memory(void)
+{
+    return table_count();
+}
+
 void keys_forget_all(void)
 {
     table_touch_all();

@@ -85,6 +85,14 @@ void table_stop(void)
     memset(&table, 0, sizeof table);
 }
 
+size_t table_count(void)
+{
+    pthread_rwlock_rdlock(&table.lock);
+    size_t n = HASH_COUNT(table.keys);
+    pthread_rwlock_unlock(&table.lock);
+    return n;
+}
+
 /* ---- deciding ---- */
 
 static void count_use(struct cached_key *key, const struct decide_facts *facts)

@@ -33,6 +33,8 @@ bool table_put(uint64_t epoch, int64_t read_at_ns, const struct key_row *row);
 void table_touch(str key_id);
 void table_touch_all(void);
 
+size_t table_count(void);
+
 /* Usage since the last call, taken out of the table. */
 struct usage {
     str id;

@@ -118,6 +118,7 @@ export class Instance {
       control_socket: this.controlSocket,
       // Beside the database is nowhere, if that is another engine's.
       key_file: this.keyFile,
+      metrics_listen: "",
       workers: 8,
       // The tests of one file sign many people in, all from one address.
       login_failures_per_address: 1000,

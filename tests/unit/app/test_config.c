@@ -464,6 +464,7 @@ static const char *sample_text(enum setting setting)
         const char *text;
     } samples[] = {
         {SETTING_listen, "[::1]:9000"},
+        {SETTING_metrics_listen, "[::1]:9001"},
         {SETTING_public_url, "https://api.example.org"},
         {SETTING_trusted_proxies, "10.0.0.0/8, fd00::/8"},
         {SETTING_control_socket, "/run/sallyport.sock"},
