@@ -15,14 +15,15 @@ STRING = r'"((?:[^"\\]|\\.)*)"'
 SETTING = re.compile(
     r"SETTING\((\w+), (\w+), " + ", ".join([STRING] * 5) + r"\)"
 )
+RELOADS = re.compile(r"RELOADS\((\w+)\)")
 HEADING = re.compile(r"/\* ---- (.+) ---- \*/")
 
 HEAD = """# Settings
 
 <!-- Written by script/lib/settings-md.py from contracts/config.def; do not edit. -->
 
-A setting is taken from its flag, else from the environment, else from the file `sallyport.conf` in
-the folder the server is started in, else it has its default:
+A setting is taken from its flag, else from the environment, else from the file `sallyport.conf`, else
+it has its default:
 
 ```
 flag          sallyport serve --session-lifetime 8h
@@ -41,7 +42,11 @@ file          session_lifetime = 8h
 - Passwords are wiped from the command line and the environment of the process once they are read,
   and from its memory once they have been used. The shell's history and the file stay as they are:
   prefer the environment, or a file that only the server's user may read.
-- Settings are read at the start; a change takes a restart.
+- Settings are read at the start. Those marked *reloads* are read again from the file on SIGHUP
+  (`systemctl reload sallyport`, see [operating.md](operating.md#settings-without-a-restart)); a
+  change of the others takes a restart.
+- `sallyport.conf` is looked for in the folder that the program is started in, then in
+  `/etc/sallyport`.
 
 `sallyport config` shows every setting with the value in force and where it is from.
 """
@@ -61,6 +66,10 @@ def read_table():
     return groups
 
 
+def read_reloads():
+    return set(RELOADS.findall(TABLE.read_text(encoding="utf-8"))) - {"name"}
+
+
 def valid(kind, unit, least, most):
     if kind in ("CHOICE", "BOOL"):
         return ", ".join(f"`{word}`" for word in re.split(r"\||\ or\ ", unit))
@@ -78,12 +87,14 @@ def cell(text):
 
 def page():
     lines = [HEAD]
+    reloads = read_reloads()
     for heading, rows in read_table():
         lines += [f"## {heading}", "", "| setting | default | valid | meaning |", "|---|---|---|---|"]
         for name, kind, default, unit, least, most, meaning in rows:
             shown = f"`{default}`" if default else "not set"
             lines.append(
-                f"| `{name}` | {shown} | {cell(valid(kind, unit, least, most))} | {cell(meaning)} |"
+                f"| `{name}` | {shown} | {cell(valid(kind, unit, least, most))} | {cell(meaning)}"
+                f"{' *Reloads.*' if name in reloads else ''} |"
             )
         lines.append("")
     return "\n".join(lines)

@@ -8,8 +8,8 @@
 #include "http/http.h"
 
 /*
- * Run until SIGTERM or SIGINT. Returns the exit code; says on standard error what went wrong. The
- * secrets among the settings are dropped once they have served.
+ * Run until SIGTERM or SIGINT; SIGHUP reads the settings file again. Returns the exit code; says on
+ * standard error what went wrong. The secrets among the settings are dropped once they have served.
  */
 int app_serve(struct config *config);
 

@@ -464,6 +464,23 @@ static void set_defaults(struct loader *l)
         set(l, (enum setting)s, CONFIG_DEFAULT, STR_NONE, setting_info((enum setting)s)->if_absent);
 }
 
+/* True: the settings are fit, and in *out. */
+static bool finish(struct loader *l, struct config *out, str *problems)
+{
+    bool is_fit = l->n_problems == 0;
+
+    if (is_fit) {
+        *out = *l->config;
+    } else {
+        *problems = arena_printf(l->arena, "%zu %s with the settings:\n\n%.*s", l->n_problems,
+                                 l->n_problems == 1 ? "problem" : "problems",
+                                 STR_ARG(buf_str(&l->problems)));
+        config_drop(l->config);
+    }
+    buf_drop(&l->problems);
+    return is_fit;
+}
+
 bool config_load(struct arena *arena, const struct config_input *in, struct config *out,
                  str *problems)
 {
@@ -478,17 +495,105 @@ bool config_load(struct arena *arena, const struct config_input *in, struct conf
     set_variables(&l);
     set_flags(&l);
     derive(&l);
-    bool is_fit = l.n_problems == 0;
-    if (is_fit) {
-        *out = config;
-    } else {
-        *problems =
-            arena_printf(arena, "%zu %s with the settings:\n\n%.*s", l.n_problems,
-                         l.n_problems == 1 ? "problem" : "problems", STR_ARG(buf_str(&l.problems)));
-        config_drop(&config);
+    return finish(&l, out, problems);
+}
+
+/* ---- reading the file again ---- */
+
+static size_t size_of(enum config_kind kind)
+{
+    switch (kind) {
+    case CONFIG_TEXT:
+    case CONFIG_CHOICE:
+        return sizeof(str);
+    case CONFIG_BOOL:
+        return sizeof(bool);
+    case CONFIG_LIST:
+        return sizeof(struct config_list);
+    default:
+        return sizeof(int64_t);
     }
-    buf_drop(&l.problems);
-    return is_fit;
+}
+
+static void copy_field(struct config *to, const struct config *from, enum setting setting)
+{
+    const struct config_spec *spec = config_spec(setting);
+
+    to->sources[setting] = from->sources[setting];
+    if (spec->kind != CONFIG_SECRET)
+        memcpy((char *)to + spec->offset, (const char *)from + spec->offset, size_of(spec->kind));
+}
+
+bool config_reload(struct arena *arena, const struct config_input *in, const struct config *running,
+                   struct config *out, str *problems)
+{
+    struct config config = {0};
+    struct loader l = {.arena = arena, .in = in, .config = &config, .file = running->file.p};
+
+    buf_init(&l.problems, PROBLEMS_MAX_BYTES);
+    set_defaults(&l);
+    read_file(&l);
+    for (int s = 0; s < SETTINGS_END; s++)
+        if (running->sources[s] > CONFIG_FILE)
+            copy_field(&config, running, (enum setting)s);
+    derive(&l);
+    return finish(&l, out, problems);
+}
+
+bool config_is_same(const struct config *a, const struct config *b, enum setting setting)
+{
+    const struct config_spec *spec = config_spec(setting);
+    const void *of_a = (const char *)a + spec->offset, *of_b = (const char *)b + spec->offset;
+    const struct config_list *list_a = of_a, *list_b = of_b;
+
+    switch (spec->kind) {
+    case CONFIG_SECRET:
+        return true;
+    case CONFIG_TEXT:
+    case CONFIG_CHOICE:
+        return str_eq(*(const str *)of_a, *(const str *)of_b);
+    case CONFIG_LIST:
+        for (size_t i = 0; list_a->n == list_b->n && i < list_a->n; i++)
+            if (!str_eq(list_a->texts[i], list_b->texts[i]))
+                return false;
+        return list_a->n == list_b->n;
+    default:
+        return memcmp(of_a, of_b, size_of(spec->kind)) == 0;
+    }
+}
+
+/* What a field points to, into memory that lives as long as what it is copied into. */
+static void own_field(struct arena *arena, struct config *config, enum setting setting)
+{
+    const struct config_spec *spec = config_spec(setting);
+    void *field = (char *)config + spec->offset;
+
+    if (spec->kind == CONFIG_TEXT || spec->kind == CONFIG_CHOICE) {
+        *(str *)field = arena_dup(arena, *(str *)field);
+    } else if (spec->kind == CONFIG_LIST) {
+        struct config_list *list = field;
+        str *texts = arena_array(arena, list->n, sizeof *texts);
+        for (size_t i = 0; i < list->n; i++)
+            texts[i] = arena_dup(arena, list->texts[i]);
+        list->texts = texts;
+    }
+}
+
+void config_take_over(struct arena *arena, struct config *config, const struct config *from)
+{
+    for (int s = 0; s < SETTINGS_END; s++) {
+        if (!setting_reloads((enum setting)s))
+            continue;
+        copy_field(config, from, (enum setting)s);
+        own_field(arena, config, (enum setting)s);
+    }
+    config->log_least = from->log_least;
+    config->log_is_json = from->log_is_json;
+    config->n_proxies = from->n_proxies;
+    struct net_cidr *proxies = arena_array(arena, from->n_proxies, sizeof *proxies);
+    if (from->n_proxies)
+        memcpy(proxies, from->proxies, from->n_proxies * sizeof *proxies);
+    config->proxies = proxies;
 }
 
 void config_drop(struct config *config)

@@ -2,7 +2,8 @@
  * Settings: struct config, made from contracts/config.def.
  *
  * Each is taken from its flag (--session-lifetime), else SALLYPORT_SESSION_LIFETIME, else
- * sallyport.conf, else its default. They do not change after the start.
+ * sallyport.conf, else its default. A running server reads the file again on SIGHUP, and takes over
+ * those that RELOADS names; the others do not change after the start.
  */
 #ifndef SALLYPORT_APP_CONFIG_H
 #define SALLYPORT_APP_CONFIG_H
@@ -80,6 +81,26 @@ bool config_load(struct arena *arena, const struct config_input *in, struct conf
                  str *problems);
 
 void config_drop(struct config *config); /* the secrets */
+
+/*
+ * Read the file again, as a running server does on SIGHUP: flags and environment are as they were.
+ *
+ * in        args and environment are not looked at
+ * running   what is in force
+ * out       as in config_load; what it holds of flags and environment lives as long as *running,
+ *           and has no secret of theirs
+ */
+bool config_reload(struct arena *arena, const struct config_input *in, const struct config *running,
+                   struct config *out, str *problems);
+
+/* Is it taken over by a running server? */
+bool setting_reloads(enum setting setting);
+
+/* Do both have the same value? A secret is the same as any other. */
+bool config_is_same(const struct config *a, const struct config *b, enum setting setting);
+
+/* Make the settings that reload, and what follows from them, those of `from`; texts are copied. */
+void config_take_over(struct arena *arena, struct config *config, const struct config *from);
 
 /* ---- showing ---- */
 

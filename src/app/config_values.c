@@ -46,6 +46,18 @@ const struct setting_info *setting_info(enum setting setting)
     return &specs[setting].info;
 }
 
+bool setting_reloads(enum setting setting)
+{
+    static const bool reloads[SETTINGS_END] = {
+#define SETTING(...)
+#define RELOADS(name) [SETTING_##name] = true,
+#include "config.def"
+#undef SETTING
+    };
+
+    return reloads[setting];
+}
+
 enum setting setting_find(str name)
 {
     int s = 0;

@@ -8,6 +8,7 @@
 #include "app/door.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -25,7 +26,7 @@
 #include "people/people.h"
 
 struct door {
-    struct door_settings settings;
+    const struct door_settings *_Atomic settings; /* swapped by a reload */
     struct store *store;
     struct router router;
     struct metrics *metrics;
@@ -53,7 +54,7 @@ struct door *door_new(const struct door_settings *settings, struct store *store)
 {
     struct door *door = mem_new(sizeof *door);
 
-    door->settings = *settings;
+    atomic_init(&door->settings, settings);
     door->store = store;
     router_add(&door->router, meta_routes);
     router_add(&door->router, auth_routes);
@@ -64,6 +65,11 @@ struct door *door_new(const struct door_settings *settings, struct store *store)
     router_add(&door->router, audit_routes);
     door->metrics = metrics_new(&door->router);
     return door;
+}
+
+void door_use(struct door *door, const struct door_settings *settings)
+{
+    atomic_store(&door->settings, settings);
 }
 
 void door_drop(struct door **door)
@@ -214,9 +220,11 @@ static str joined_field(const struct http_req *req, struct arena *arena, str nam
 static struct net_addr client_of(const struct door *door, const struct http_req *req,
                                  struct arena *arena)
 {
-    return net_client_addr(
-        &req->peer, door->settings.trusted_proxies, door->settings.n_trusted_proxies,
-        joined_field(req, arena, S("forwarded")), joined_field(req, arena, S("x-forwarded-for")));
+    const struct door_settings *settings = atomic_load(&door->settings);
+
+    return net_client_addr(&req->peer, settings->trusted_proxies, settings->n_trusted_proxies,
+                           joined_field(req, arena, S("forwarded")),
+                           joined_field(req, arena, S("x-forwarded-for")));
 }
 
 static struct visit *visit_new(struct door *door, struct arena *arena, struct http_req *req,
@@ -297,9 +305,9 @@ static void gather_facts(struct visit *v)
     enum scope scope;
 
     v->facts.now = (struct rate_now){v->cx.now_ms, time_mono_ns()};
-    v->facts.version =
-        version_judge(joined_field(req, v->cx.arena, S("x-api-version")),
-                      joined_field(req, v->cx.arena, S("accept")), v->door->settings.api_vendor);
+    v->facts.version = version_judge(joined_field(req, v->cx.arena, S("x-api-version")),
+                                     joined_field(req, v->cx.arena, S("accept")),
+                                     atomic_load(&v->door->settings)->api_vendor);
     v->facts.version_is_required = v->credential == CREDENTIAL_KEY &&
                                    keys_settings()->version_is_required && is_enterprise(req);
     v->facts.client = v->cx.client;

@@ -18,9 +18,12 @@ struct door_settings {
 
 struct door;
 
-/* The store and the settings' texts must outlive it. */
+/* The store and the settings outlive it. */
 struct door *door_new(const struct door_settings *settings, struct store *store);
 void door_drop(struct door **door);
+
+/* While threads run: these from now on; they outlive the door too. */
+void door_use(struct door *door, const struct door_settings *settings);
 
 /* What it has counted, and the store it was made with. */
 const struct metrics *door_metrics(const struct door *door);

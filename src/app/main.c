@@ -11,6 +11,7 @@
 #include "app/columns.h"
 #include "app/meta.h"
 #include "app/near.h"
+#include "app/reload.h"
 #include "base/banned.h"
 #include "base/json.h"
 #include "base/time.h"
@@ -367,7 +368,7 @@ static int run_words(struct run *run, char **words)
 {
     struct config_input input = {.args = words,
                                  .environment = environ,
-                                 .default_file = "sallyport.conf",
+                                 .default_file = reload_default_file(),
                                  .stderr_is_terminal = isatty(STDERR_FILENO)};
     str problems = STR_NONE;
     bool is_empty = !*words;

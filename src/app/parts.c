@@ -16,24 +16,49 @@
 
 enum { SECOND_TICKS = 1000 / PARTS_TICK_MS, SWEEP_EVERY_S = 600 };
 
-static void start_rules(const struct config *config)
+/* ---- what the settings mean to each part ---- */
+
+static struct keys_settings keys_of(const struct config *config)
 {
-    json_start();
-    password_start();
-    http_set_public_url(&config->public_url);
-    keys_start(&(struct keys_settings){
+    return (struct keys_settings){
         .form = {S("mt"), config->key_environment},
         .scopes_may_widen = config->key_scopes_may_widen,
         .live_max = config->api_key_limit,
         .guesses_a_minute = config->guess_limit,
         .version_is_required = config->api_version_required,
-    });
-    auth_start(&(struct auth_settings){
+    };
+}
+
+static struct auth_settings auth_of(const struct config *config)
+{
+    return (struct auth_settings){
         .session_lifetime_ms = config->session_lifetime_ms,
         .failures_per_account = config->login_failures_per_account,
         .failures_per_address = config->login_failures_per_address,
         .cookie_is_secure = config->public_url_is_https,
-    });
+    };
+}
+
+static const struct door_settings *door_of(struct arena *arena, const struct config *config)
+{
+    struct door_settings *settings = ARENA_NEW(arena, struct door_settings);
+
+    *settings = (struct door_settings){.api_vendor = config->api_vendor,
+                                       .trusted_proxies = config->proxies,
+                                       .n_trusted_proxies = config->n_proxies};
+    return settings;
+}
+
+static void start_rules(const struct config *config)
+{
+    struct keys_settings keys = keys_of(config);
+    struct auth_settings auth = auth_of(config);
+
+    json_start();
+    password_start();
+    http_set_public_url(&config->public_url);
+    keys_start(&keys);
+    auth_start(&auth);
     cohorts_start(config->foreign_email_limit);
     idempotency_start(config->idempotency_ttl_ms);
     audit_start(&(struct audit_settings){
@@ -42,6 +67,22 @@ static void start_rules(const struct config *config)
         .key_form = {S("mt"), config->key_environment},
     });
 }
+
+/* Requests that run hold on to what they have read, so nothing is freed before the end. */
+void parts_reload(struct parts *parts)
+{
+    struct keys_settings *keys = ARENA_NEW(parts->arena, struct keys_settings);
+    struct auth_settings *auth = ARENA_NEW(parts->arena, struct auth_settings);
+
+    *keys = keys_of(parts->config);
+    *auth = auth_of(parts->config);
+    keys_use(keys);
+    auth_use(auth);
+    cohorts_start(parts->config->foreign_email_limit);
+    door_use(parts->door, door_of(parts->arena, parts->config));
+}
+
+/* ---- life ---- */
 
 struct cx parts_cx(const struct parts *parts, struct arena *arena, const char *doing)
 {
@@ -75,10 +116,7 @@ enum err parts_start(struct parts *parts, const struct config *config, str *why)
     enum err e = keys_learn_store(&cx);
     *why = cx.failure.detail;
     TRY(e);
-    parts->door = door_new(&(struct door_settings){.api_vendor = config->api_vendor,
-                                                   .trusted_proxies = config->proxies,
-                                                   .n_trusted_proxies = config->n_proxies},
-                           parts->store);
+    parts->door = door_new(door_of(parts->arena, config), parts->store);
     return E_OK;
 }
 

@@ -24,6 +24,9 @@ struct parts {
 enum err parts_start(struct parts *parts, const struct config *config, str *why);
 void parts_stop(struct parts *parts);
 
+/* The settings that reload have changed in *config: every part goes by them from now on. */
+void parts_reload(struct parts *parts);
+
 /* What is done every PARTS_TICK_MS, and at the end; n counts them. Failures are logged. */
 void parts_tick(struct parts *parts, int64_t n);
 

@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include "app/app.h"
+#include "app/notify.h"
 #include "app/parts.h"
 #include "app/process.h"
+#include "app/reload.h"
 #include "app/scrape.h"
 #include "base/banned.h"
 #include "base/log.h"
@@ -34,28 +36,38 @@ static enum err first_start(struct parts *parts, str *why)
 
 /* ---- the clockwork ---- */
 
-static sigset_t stop_signals(void)
+static sigset_t our_signals(void)
 {
     sigset_t set;
 
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
     return set;
 }
 
-/* Until a stop signal comes; it was blocked before any thread started, so only this thread sees
- * it. */
-static void run_until_stopped(struct parts *parts)
+static void reload(struct parts *parts, struct config *config)
 {
-    sigset_t set = stop_signals();
+    notify_reloading();
+    reload_settings(parts, config);
+    notify_ready();
+}
+
+/* Until a stop signal comes; they were blocked before any thread started, so only this thread sees
+ * them. */
+static void run_until_stopped(struct parts *parts, struct config *config)
+{
+    sigset_t set = our_signals();
     struct timespec wait = {.tv_nsec = PARTS_TICK_MS * 1000000L};
 
     for (int64_t n = 1;; n++) {
         int signal = sigtimedwait(&set, NULL, &wait);
-        if (signal > 0)
+        if (signal == SIGHUP)
+            reload(parts, config);
+        else if (signal > 0)
             break;
-        if (errno == EAGAIN)
+        else if (errno == EAGAIN)
             parts_tick(parts, n);
     }
 }
@@ -91,7 +103,7 @@ static enum err start_metrics(struct parts *parts, struct http_engine *engine, s
     return is_default ? E_OK : e;
 }
 
-static int serve(struct parts *parts)
+static int serve(struct parts *parts, struct config *config)
 {
     struct http_engine_options options = engine_options(parts->config);
     struct http_service service = door_service(parts->door);
@@ -115,8 +127,11 @@ static int serve(struct parts *parts)
     log_event(NULL, LOG_INFO, "server.started", F("address", address),
               F("version", SALLYPORT_VERSION));
 
-    run_until_stopped(parts);
+    notify_ready();
 
+    run_until_stopped(parts, config);
+
+    notify_stopping();
     log_event(NULL, LOG_INFO, "server.stopping", F("within", parts->config->shutdown_timeout_ms));
     scrape_stop(&scrape); /* it asks the engine */
     http_engine_stop(engine, parts->config->shutdown_timeout_ms);
@@ -128,7 +143,7 @@ static int serve(struct parts *parts)
 
 int app_serve(struct config *config)
 {
-    sigset_t set = stop_signals();
+    sigset_t set = our_signals();
     struct parts parts;
     str why = STR_NONE;
     int status;
@@ -142,7 +157,7 @@ int app_serve(struct config *config)
     else {
         secret_drop(&config->admin_password);
         secret_drop(&config->instance_key);
-        status = serve(&parts);
+        status = serve(&parts, config);
     }
     parts_stop(&parts);
     return status;

@@ -23,6 +23,9 @@ struct auth_settings {
 
 /* Once, before threads start. */
 void auth_start(const struct auth_settings *settings);
+
+/* While threads run: these from now on. They outlive the process. */
+void auth_use(const struct auth_settings *settings);
 void auth_stop(void);
 
 extern const struct route auth_routes[];

@@ -11,13 +11,21 @@
 
 enum { TOKEN_BYTES = 32, TOKEN_TEXT_BYTES = 2 * TOKEN_BYTES };
 
-/* Set once at start. */
-static struct auth_settings settings;
+/* Swapped by a reload. */
+static struct auth_settings first;
+static const struct auth_settings *_Atomic settings = &first;
 
 void auth_start(const struct auth_settings *chosen)
 {
-    settings = *chosen;
+    first = *chosen;
+    settings = &first;
     throttle_start(chosen->failures_per_account, chosen->failures_per_address);
+}
+
+void auth_use(const struct auth_settings *chosen)
+{
+    settings = chosen;
+    throttle_use(chosen->failures_per_account, chosen->failures_per_address);
 }
 
 void auth_stop(void)
@@ -27,7 +35,7 @@ void auth_stop(void)
 
 const struct auth_settings *auth_settings(void)
 {
-    return &settings;
+    return settings;
 }
 
 static struct principal principal_of(const struct account *account)
@@ -142,7 +150,7 @@ enum err auth_login(struct cx *cx, const struct login *login, struct principal *
     random_hex_secret(token, S(""), TOKEN_BYTES);
     struct principal person = principal_of(&find.account);
     struct opening opening = {digest_sha256(secret_reveal(token)), &person,
-                              cx->now_ms + settings.session_lifetime_ms};
+                              cx->now_ms + auth_settings()->session_lifetime_ms};
     TRY(store_run(cx, open_in_tx, &opening));
     *who = person;
     *expires_at_ms = opening.expires_at_ms;

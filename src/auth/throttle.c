@@ -6,19 +6,36 @@
 
 enum { NAMES_MAX = 65536 };
 
+/* A reload changes them. */
+static _Atomic int64_t failures_per_account;
+static _Atomic int64_t failures_per_address;
 /* Set at start, not changed until stop. */
-static struct rate_policy per_account;
-static struct rate_policy per_address;
 static struct limits *accounts;
 static struct limits *addresses;
 
+static struct rate_policy account_policy(void)
+{
+    int64_t failures = failures_per_account;
+
+    return (struct rate_policy){.requests = failures, .window_ms = failures * MINUTE_MS};
+}
+
+static struct rate_policy address_policy(void)
+{
+    return (struct rate_policy){.requests = failures_per_address, .window_ms = MINUTE_MS};
+}
+
 void throttle_start(int64_t account_failures, int64_t address_failures)
 {
-    per_account = (struct rate_policy){.requests = account_failures,
-                                       .window_ms = account_failures * MINUTE_MS};
-    per_address = (struct rate_policy){.requests = address_failures, .window_ms = MINUTE_MS};
+    throttle_use(account_failures, address_failures);
     accounts = limits_new(NAMES_MAX);
     addresses = limits_new(NAMES_MAX);
+}
+
+void throttle_use(int64_t account_failures, int64_t address_failures)
+{
+    failures_per_account = account_failures;
+    failures_per_address = address_failures;
 }
 
 void throttle_stop(void)
@@ -30,6 +47,7 @@ void throttle_stop(void)
 bool throttle_allows(str folded_email, const struct net_addr *client, struct rate_now now,
                      int64_t *retry_after_ms)
 {
+    struct rate_policy per_account = account_policy(), per_address = address_policy();
     struct rate_verdict account = limits_look(accounts, &per_account, folded_email, now);
     struct rate_verdict address = {.is_allowed = true};
     struct net_addr room;
@@ -43,6 +61,7 @@ bool throttle_allows(str folded_email, const struct net_addr *client, struct rat
 
 void throttle_failed(str folded_email, const struct net_addr *client, struct rate_now now)
 {
+    struct rate_policy per_account = account_policy(), per_address = address_policy();
     struct net_addr room;
 
     limits_charge(accounts, &per_account, folded_email, now);

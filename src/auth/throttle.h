@@ -11,6 +11,7 @@
 #include "decide/limit.h"
 
 void throttle_start(int64_t account_failures, int64_t address_failures);
+void throttle_use(int64_t account_failures, int64_t address_failures); /* from now on */
 void throttle_stop(void);
 
 /* May an attempt go on? False: *retry_after_ms says when. */

@@ -10,7 +10,7 @@
 
 #include "http/router.h"
 
-/* Once, before threads start: refused addresses of one employer a day. */
+/* Refused addresses of one employer a day; again while threads run, from then on. */
 void cohorts_start(int64_t foreign_email_limit);
 
 extern const struct route cohort_routes[];

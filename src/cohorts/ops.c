@@ -11,7 +11,7 @@
 #include "decide/principal.h"
 
 /* Set once at start. */
-static int64_t foreign_email_limit = 100;
+static _Atomic int64_t foreign_email_limit = 100;
 
 void cohorts_set_foreign_email_limit(int64_t a_day)
 {
@@ -151,14 +151,14 @@ static enum err write_row(struct cx *cx, struct tx *tx, struct work *work, const
 static enum err charge_foreign(struct cx *cx, struct tx *tx, size_t n)
 {
     int64_t day = cx->now_ms / DAY_MS;
+    int64_t limit = foreign_email_limit;
     int64_t refused = 0;
 
     TRY(tx_lock(tx, "refused emails", cx->who->employer_id));
     TRY(cohorts_count_refused(tx, cx->who->employer_id, day, &refused));
-    if (refused + (int64_t)n > foreign_email_limit) {
+    if (refused + (int64_t)n > limit) {
         cx->failure.retry_after_s = ((day + 1) * DAY_MS - cx->now_ms) / SECOND_MS + 1;
-        return fail(cx, E_FOREIGN_EMAIL_LIMIT, "A day allows %" PRId64 " such addresses.",
-                    foreign_email_limit);
+        return fail(cx, E_FOREIGN_EMAIL_LIMIT, "A day allows %" PRId64 " such addresses.", limit);
     }
     return cohorts_add_refused(tx, cx->who->employer_id, day, (int64_t)n);
 }

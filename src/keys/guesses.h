@@ -9,6 +9,7 @@
 #include "decide/limit.h"
 
 void guesses_start(int64_t a_minute); /* 0: not counted */
+void guesses_use(int64_t a_minute);   /* from now on */
 void guesses_stop(void);
 
 /*

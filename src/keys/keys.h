@@ -35,6 +35,9 @@ struct keys_settings {
 
 /* Once, before threads start; texts outlive the process. */
 void keys_start(const struct keys_settings *settings);
+
+/* While threads run: these from now on. They outlive the process; their form is as before. */
+void keys_use(const struct keys_settings *settings);
 void keys_stop(void);
 const struct keys_settings *keys_settings(void);
 

@@ -13,16 +13,24 @@
 #include "keys/guesses.h"
 #include "keys/table.h"
 
-/* Set once at start; has_imported only ever rises. */
-static struct keys_settings settings;
+/* Swapped by a reload; has_imported only ever rises. */
+static struct keys_settings first;
+static const struct keys_settings *_Atomic settings = &first;
 static atomic_bool has_imported;
 
 void keys_start(const struct keys_settings *chosen)
 {
-    settings = *chosen;
+    first = *chosen;
+    atomic_store(&settings, &first);
     atomic_store(&has_imported, false);
     table_start();
     guesses_start(chosen->guesses_a_minute);
+}
+
+void keys_use(const struct keys_settings *chosen)
+{
+    atomic_store(&settings, chosen);
+    guesses_use(chosen->guesses_a_minute);
 }
 
 void keys_stop(void)
@@ -33,7 +41,7 @@ void keys_stop(void)
 
 const struct keys_settings *keys_settings(void)
 {
-    return &settings;
+    return atomic_load_explicit(&settings, memory_order_acquire);
 }
 
 static enum err count_imported(struct cx *cx, struct tx *tx, void *arg)
@@ -162,8 +170,8 @@ static void make_raw(struct cx *cx, struct key *key, struct key_secret *kept, st
     char text[KEY_TEXT_MAX_BYTES];
 
     random_bytes(chance, sizeof chance);
-    size_t n = key_text_make(&settings.form, chance, text);
-    key->prefix = key_shown_prefix(cx->arena, (str){text, n}, &settings.form);
+    size_t n = key_text_make(&keys_settings()->form, chance, text);
+    key->prefix = key_shown_prefix(cx->arena, (str){text, n}, &keys_settings()->form);
     key->suffix = key_shown_suffix(cx->arena, (str){text, n});
     *kept = (struct key_secret){.digest = digest_sha256((str){text, n})};
     secret_take(raw, text, n);
@@ -210,9 +218,9 @@ static enum err check_room(struct cx *cx, struct tx *tx, int64_t wanted)
     int64_t live = 0;
 
     TRY(keys_count_live(tx, cx->who->employer_id, &live));
-    if (live + wanted > settings.live_max)
+    if (live + wanted > keys_settings()->live_max)
         return fail(cx, E_API_KEY_LIMIT, "%" PRId64 " keys are live, and %" PRId64 " may be.", live,
-                    settings.live_max);
+                    keys_settings()->live_max);
     return E_OK;
 }
 
@@ -344,7 +352,7 @@ static enum err change_in_tx(struct cx *cx, struct tx *tx, void *arg)
     form_open(&form, cx, change->patch);
     key_read_patch(&form, cx->now_ms, key);
     TRY(form_close(&form));
-    if (!scope_has_all(before.scopes, key->scopes) && !settings.scopes_may_widen)
+    if (!scope_has_all(before.scopes, key->scopes) && !keys_settings()->scopes_may_widen)
         return fail(cx, E_INSUFFICIENT_ROLE,
                     "Scopes of an existing key may only be narrowed on this server"
                     " (key_scopes_may_widen is off).");
