@@ -46,6 +46,8 @@ enum cli_kind {
     CLI_BACKUP,
     CLI_RESTORE,
     CLI_CONFIG,
+    CLI_DOCTOR,
+    CLI_READY,
     CLI_EXPLAIN,
     CLI_VERSION,
     CLI_HELP,

@@ -401,6 +401,14 @@ static void build_rekey(struct cli_form *form, struct cli_request *out)
     out->target = S("/api/admin/instance-key/rotate");
 }
 
+/* ---- what is wrong? ---- */
+
+static const struct cli_flag doctor_flags[] = {
+    {"reach", "URL", "try to connect to it, as https://api.example.org", .repeats = true},
+    {"full", NULL, "read all of a large SQLite database to check it"},
+    {0},
+};
+
 /* ---- the table ---- */
 
 static const struct cli_flag no_flags[] = {{0}};
@@ -453,6 +461,10 @@ const struct cli_command cli_commands[] = {
      "sallyport explain API_KEY_EXPIRED", CLI_EXPLAIN, no_flags},
     {NULL, "config", NULL, "Show every setting: its value, where it is from, what it means.",
      "sallyport config", CLI_CONFIG, no_flags},
+    {NULL, "doctor", NULL, "Look at everything the server needs, and say what to do.",
+     "sallyport doctor --reach https://hooks.example.org", CLI_DOCTOR, doctor_flags},
+    {NULL, "ready", NULL, "Ask the running server whether it is ready: exit code 0 or 1.",
+     "sallyport ready", CLI_READY, no_flags},
     {NULL, "migrate", NULL, "Bring the database up to date, without starting the server.",
      "sallyport migrate", CLI_MIGRATE, no_flags},
     {NULL, "backup", "FILE",

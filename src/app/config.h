@@ -120,8 +120,14 @@ str config_source_text(enum config_source source);
 /* As it would be written in a file; a secret is "(set)" or "(not set)". */
 str config_value_text(struct arena *arena, const struct config *config, enum setting setting);
 
+/* host:port with the host's brackets taken off. False: not of that form. */
+bool config_split_listen(str listen, str *host, int64_t *port);
+
 /* Is the store a PostgreSQL, and not a file? */
 bool config_is_postgres(str database_url);
+
+/* What is wrong, without the line ends: for a log, or a cell of a table. */
+str config_problems_line(struct arena *arena, str problems);
 
 /* Every setting for people, as rows of a table of five columns, and as one JSON document. */
 void config_write_columns(struct columns *table, const struct config *config);

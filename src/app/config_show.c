@@ -130,3 +130,18 @@ void config_write_json(struct arena *arena, const struct config *config, struct 
     json_close_array(&j);
     json_close_object(&j);
 }
+
+str config_problems_line(struct arena *arena, str text)
+{
+    str out = arena_dup(arena, text);
+    char *to = (char *)out.p;
+
+    for (size_t i = 0; i < text.n; i++) {
+        bool is_space = text.p[i] == ' ' || text.p[i] == '\n';
+        if (!is_space)
+            *to++ = text.p[i];
+        else if (to > out.p && to[-1] != ' ')
+            *to++ = ' ';
+    }
+    return str_trim((str){out.p, (size_t)(to - out.p)});
+}

@@ -34,7 +34,4 @@ enum setting setting_find(str name);
  */
 str config_set(struct arena *arena, struct config *config, enum setting setting, str value);
 
-/* host:port with the host's brackets taken off. False: not of that form. */
-bool config_split_listen(str listen, str *host, int64_t *port);
-
 #endif

@@ -9,6 +9,7 @@
 
 #include "app/cli.h"
 #include "app/columns.h"
+#include "app/doctor.h"
 #include "app/meta.h"
 #include "app/near.h"
 #include "app/reload.h"
@@ -254,6 +255,26 @@ static int show_config(struct run *run)
     return finish(run, STDOUT_FILENO, CLI_DONE);
 }
 
+static int ready(struct run *run)
+{
+    struct cli_show show = show_for(run, STDOUT_FILENO);
+
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    int code = doctor_ready(&show, &run->config);
+    curl_global_cleanup();
+    return finish(run, STDOUT_FILENO, code);
+}
+
+static int doctor(struct run *run)
+{
+    struct cli_show show = show_for(run, STDOUT_FILENO);
+
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    int code = doctor_run(&show, &run->config, run->config_problems);
+    curl_global_cleanup();
+    return finish(run, STDOUT_FILENO, code);
+}
+
 /* The nearest code, or those with the given text in them: "API_KEY_IP_NOT_ALLOWED" for "key_ip". */
 static str suggested_codes(struct run *run, str text)
 {
@@ -329,7 +350,7 @@ static int show_help(struct run *run)
 
 static bool needs_settings(enum cli_kind kind)
 {
-    return kind != CLI_HELP && kind != CLI_VERSION && kind != CLI_EXPLAIN;
+    return kind != CLI_HELP && kind != CLI_VERSION && kind != CLI_EXPLAIN && kind != CLI_DOCTOR;
 }
 
 static int run_command(struct run *run)
@@ -353,6 +374,10 @@ static int run_command(struct run *run)
         return run_backup(run, cli_has(&run->args, "check") ? BACKUP_CHECK : BACKUP_RESTORE);
     case CLI_CONFIG:
         return show_config(run);
+    case CLI_DOCTOR:
+        return doctor(run);
+    case CLI_READY:
+        return ready(run);
     case CLI_EXPLAIN:
         return explain(run);
     case CLI_VERSION:

@@ -15,22 +15,6 @@ const char *reload_default_file(void)
     return access(here, F_OK) != 0 && access(PACKAGE_FILE, F_OK) == 0 ? PACKAGE_FILE : here;
 }
 
-/* What is told to people in several lines, as one. */
-static str one_line(struct arena *arena, str text)
-{
-    str out = arena_dup(arena, text);
-    char *to = (char *)out.p;
-
-    for (size_t i = 0; i < text.n; i++) {
-        bool is_space = text.p[i] == ' ' || text.p[i] == '\n';
-        if (!is_space)
-            *to++ = text.p[i];
-        else if (to > out.p && to[-1] != ' ')
-            *to++ = ' ';
-    }
-    return str_trim((str){out.p, (size_t)(to - out.p)});
-}
-
 struct counts {
     int changed;
     int need_restart;
@@ -79,7 +63,8 @@ void reload_settings(struct parts *parts, struct config *config)
     str problems = STR_NONE;
 
     if (!config_reload(arena, &in, config, &next, &problems)) {
-        log_event(NULL, LOG_ERROR, "settings.not_reloaded", F("reason", one_line(arena, problems)));
+        log_event(NULL, LOG_ERROR, "settings.not_reloaded",
+                  F("reason", config_problems_line(arena, problems)));
         return;
     }
     tell(arena, config, &next);

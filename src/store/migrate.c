@@ -9,14 +9,19 @@
 #include "crypto/digest.h"
 #include "store/engine.h"
 
-static const char *text_of(const struct cx *cx, const struct migration *m)
+static bool is_postgres(const struct cx *cx)
 {
-    return m->postgres && cx->store->engine == &postgres_engine ? m->postgres : m->sql;
+    return cx->store->engine == &postgres_engine;
 }
 
-static str digest_of(struct arena *arena, const char *sql)
+static const char *text_of(const struct migration *m, bool is_for_postgres)
 {
-    struct sha256 digest = digest_sha256(str_of(sql));
+    return is_for_postgres && m->postgres ? m->postgres : m->sql;
+}
+
+str migration_digest(struct arena *arena, const struct migration *m, bool is_for_postgres)
+{
+    struct sha256 digest = digest_sha256(str_of(text_of(m, is_for_postgres)));
     char *hex = arena_alloc(arena, 2 * SHA256_BYTES);
 
     hex_write(digest.bytes, SHA256_BYTES, hex);
@@ -34,7 +39,7 @@ static enum err check_recorded(struct cx *cx, int64_t number, str name, str dige
         return fail(cx, E_STORE_DOWN,
                     "the database records schema %" PRId64 " without schema %zu before it", number,
                     place + 1);
-    if (!str_eq(digest, digest_of(cx->arena, text_of(cx, &migrations[place]))))
+    if (!str_eq(digest, migration_digest(cx->arena, &migrations[place], is_postgres(cx))))
         return fail(cx, E_STORE_DOWN,
                     "migration %" PRId64 " (%.*s) is not the one that this database was made with: "
                     "run the sallyport that made it, or restore a backup",
@@ -72,14 +77,15 @@ static enum err apply(struct cx *cx, struct tx *tx, const struct migration *m)
     static const char sql[] = "INSERT INTO schema_migration (number, name, digest, applied_at_ms)"
                               " VALUES ($1, $2, $3, $4)";
 
-    const char *text = text_of(cx, m);
+    const char *text = text_of(m, is_postgres(cx));
     enum err e = tx->engine->script(tx, text);
     if (e != E_OK)
         return fail(cx, e == E_STORE_BUSY ? e : E_STORE_DOWN,
                     "migration %d (%s) failed, nothing of it was kept; the log says why", m->number,
                     m->name);
     return tx_exec(tx, sql,
-                   BIND(INT(m->number), TEXT(str_of(m->name)), TEXT(digest_of(cx->arena, text)),
+                   BIND(INT(m->number), TEXT(str_of(m->name)),
+                        TEXT(migration_digest(cx->arena, m, is_postgres(cx))),
                         INT(cx->now_ms)),
                    NULL);
 }

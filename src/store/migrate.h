@@ -19,6 +19,9 @@ struct migration {
 extern const struct migration migrations[];
 extern const size_t n_migrations;
 
+/* The SHA-256 of its text for one of the engines, in hex, as it is recorded. */
+str migration_digest(struct arena *arena, const struct migration *m, bool is_for_postgres);
+
 /*
  * Run what has not run yet.
  *
