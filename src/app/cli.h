@@ -49,6 +49,8 @@ enum cli_kind {
     CLI_DOCTOR,
     CLI_READY,
     CLI_EXPLAIN,
+    CLI_COMPLETION,
+    CLI_MANUAL,
     CLI_VERSION,
     CLI_HELP,
 };
@@ -73,6 +75,9 @@ extern const struct cli_command cli_commands[]; /* ends with a verb of NULL */
 /* NULL if there is none; group is STR_NONE for one word. */
 const struct cli_command *cli_find(str group, str verb);
 bool cli_is_group(str word);
+
+/* Has it --json? */
+bool cli_takes_json(const struct cli_command *command);
 
 /* ---- words to command ---- */
 
@@ -209,6 +214,14 @@ void cli_show_problem(struct cli_show *show, const json_t *problem);
 
 /* The same when there was no server to write one. */
 void cli_write_problem(enum err e, str detail, struct buf *out);
+
+/* ---- made from the tables, for packages ---- */
+
+/* A script for "bash" or "zsh". False: there is none for this shell. */
+bool cli_completion(struct cli_show *show, str shell);
+
+/* "1" is sallyport(1), "5" is sallyport.conf(5), as roff. False: there is no such section. */
+bool cli_manual(struct cli_show *show, str section);
 
 /* ---- help ---- */
 

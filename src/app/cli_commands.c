@@ -474,6 +474,11 @@ const struct cli_command cli_commands[] = {
      "sallyport restore 2026-11-23.backup", CLI_RESTORE, restore_flags},
     {NULL, "rekey", NULL, "Make a new instance key; what the present one made stays valid.",
      "sallyport rekey", CLI_REQUEST, no_flags, build_rekey, cli_show_rekeyed},
+    {NULL, "completion", "SHELL", "Print completion for bash or zsh.",
+     "sallyport completion bash >~/.local/share/bash-completion/completions/sallyport",
+     CLI_COMPLETION, no_flags},
+    {NULL, "manual", "SECTION", "Print the manual page sallyport(1) or sallyport.conf(5).",
+     "sallyport manual 5 | man -l -", CLI_MANUAL, no_flags},
     {NULL, "version", NULL, "Show which release this is.", "sallyport version", CLI_VERSION,
      no_flags},
     {NULL, "help", "COMMAND", "Explain a command, a group of them, or settings.",
@@ -487,6 +492,20 @@ const struct cli_command *cli_find(str group, str verb)
         if (str_eq(str_of(c->group), group) && str_eq(str_of(c->verb), verb))
             return c;
     return NULL;
+}
+
+bool cli_takes_json(const struct cli_command *command)
+{
+    switch (command->kind) {
+    case CLI_SERVE:
+    case CLI_MIGRATE:
+    case CLI_COMPLETION:
+    case CLI_MANUAL:
+    case CLI_HELP:
+        return false;
+    default:
+        return true;
+    }
 }
 
 bool cli_is_group(str word)

@@ -96,9 +96,7 @@ static const struct cli_flag *find_flag(const struct cli_command *command, str n
     for (const struct cli_flag *f = command->flags; f->name; f++)
         if (str_eq(str_of(f->name), name))
             return f;
-    bool has_json =
-        command->kind != CLI_SERVE && command->kind != CLI_MIGRATE && command->kind != CLI_HELP;
-    return has_json && str_eq(name, S("json")) ? &json_flag : NULL;
+    return cli_takes_json(command) && str_eq(name, S("json")) ? &json_flag : NULL;
 }
 
 static str with_dashes(struct arena *arena, str setting)

@@ -325,6 +325,17 @@ static int explain(struct run *run)
                                  STR_ARG(run->args.argument), STR_ARG(mean)));
 }
 
+/* What is made from the tables, by the command's one argument. */
+static int print(struct run *run, bool (*write)(struct cli_show *, str), str else_say)
+{
+    struct cli_show show = show_for(run, STDOUT_FILENO);
+
+    if (write(&show, run->args.argument))
+        return finish(run, STDOUT_FILENO, CLI_DONE);
+    complain(else_say);
+    return CLI_WRONG_USAGE;
+}
+
 static int show_version(struct run *run)
 {
     buf_put(&run->out, run->args.is_json
@@ -350,7 +361,8 @@ static int show_help(struct run *run)
 
 static bool needs_settings(enum cli_kind kind)
 {
-    return kind != CLI_HELP && kind != CLI_VERSION && kind != CLI_EXPLAIN && kind != CLI_DOCTOR;
+    return kind != CLI_HELP && kind != CLI_COMPLETION && kind != CLI_MANUAL &&
+           kind != CLI_VERSION && kind != CLI_EXPLAIN && kind != CLI_DOCTOR;
 }
 
 static int run_command(struct run *run)
@@ -380,6 +392,10 @@ static int run_command(struct run *run)
         return ready(run);
     case CLI_EXPLAIN:
         return explain(run);
+    case CLI_COMPLETION:
+        return print(run, cli_completion, S("there is completion for bash and zsh"));
+    case CLI_MANUAL:
+        return print(run, cli_manual, S("the sections are 1 and 5"));
     case CLI_VERSION:
         return show_version(run);
     case CLI_HELP:

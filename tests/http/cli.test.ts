@@ -1,5 +1,6 @@
 /** The command line, with a server running and without. */
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -220,9 +221,32 @@ test("two servers do not share an address", async () => {
   }
 });
 
+test("completion and manual pages are made from the tables", async () => {
+  const script = (await server.cli(["completion", "bash"])).stdout;
+  const completed = (...words: string[]): string[] =>
+    execFileSync("bash", ["-c", `${script}\nCOMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _sallyport; printf '%s\\n' "\${COMPREPLY[@]}"`, "bash", "sallyport", ...words], { encoding: "utf8" }).split("\n").filter(Boolean);
+  assert.deepEqual(completed("ke"), ["keys"]);
+  assert.deepEqual(completed("keys", "r"), ["revoke", "rotate"]);
+  assert.deepEqual(completed("keys", "create", "--sc"), ["--scope"]);
+  assert.deepEqual(completed("serve", "--log-le"), ["--log-level"]);
+  assert.deepEqual(completed("serve", "--log-level", "w"), ["warn"]);
+  assert.deepEqual(completed("serve", "--api-version-required", ""), ["true", "false"]);
+  assert.deepEqual(completed("explain", "API_KEY_EXP"), ["API_KEY_EXPIRED"]);
+  assert.deepEqual(completed("version", "--js"), ["--json"]);
+  assert.deepEqual(completed("serve", "--js"), []);
+  assert.match((await server.cli(["completion", "zsh"])).stdout, /^#compdef sallyport\n/);
+  assert.equal((await server.cli(["completion", "fish"])).code, 2);
+
+  const plain = (page: string): string => page.replace(/\\-/g, "-");
+  const [commands, settings] = [(await server.cli(["manual", "1"])).stdout, (await server.cli(["manual", "5"])).stdout];
+  for (const word of ["keys create", "--scope SCOPE", "doctor", "SIGHUP", "/etc/sallyport/sallyport.conf"]) assert.ok(plain(commands).includes(word), word);
+  for (const { name, meaning } of (await server.cliJson(["config"])).settings) assert.ok(plain(settings).includes(`${name}\n${meaning}\n`), name);
+  assert.equal((await server.cli(["manual", "7"])).code, 2);
+});
+
 test("help names every command", async () => {
   const help = await server.cli(["help"]);
   assert.equal(help.code, 0);
-  for (const word of ["serve", "employers", "users", "keys", "explain", "config", "migrate", "backup", "restore", "rekey", "version"]) assert.ok(help.stdout.includes(word), word);
+  for (const word of ["serve", "employers", "users", "keys", "explain", "config", "migrate", "backup", "restore", "rekey", "doctor", "ready", "completion", "manual", "version"]) assert.ok(help.stdout.includes(word), word);
   assert.match((await server.cli(["keys", "create", "--help"])).stdout, /--scope/);
 });
