@@ -37,10 +37,33 @@ static const char *dir_of(struct arena *arena, const char *path)
     return slash == path ? "/" : arena_dup(arena, (str){path, (size_t)(slash - path)}).p;
 }
 
+/* As root, what is made belongs to the owner of the folder above: a command that root runs while
+ * the server is stopped must not lock out the server's user. SQLite does so with its own files. */
+static void give_to_owner(struct arena *arena, const char *path)
+{
+    struct stat folder;
+
+    if (geteuid() == 0 && stat(dir_of(arena, path), &folder) == 0 && folder.st_uid != 0 &&
+        lchown(path, folder.st_uid, folder.st_gid) != 0)
+        return; /* it works for root, and doctor finds it */
+}
+
+/* Open it for reading and writing; one that is made here is its owner's alone. */
+static int open_own(struct arena *arena, const char *path)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
+
+    if (fd < 0)
+        return errno == EEXIST ? open(path, O_RDWR | O_CLOEXEC) : fd;
+    give_to_owner(arena, path);
+    return fd;
+}
+
 /* A new folder's name is made durable in the one above it: commits are lost with the folder. */
 static enum err make_dirs(struct arena *arena, const char *path, str *why)
 {
     if (mkdir(path, DIR_MODE) == 0) {
+        give_to_owner(arena, path);
         sync_dir(dir_of(arena, path));
         return E_OK;
     }
@@ -51,6 +74,7 @@ static enum err make_dirs(struct arena *arena, const char *path, str *why)
     TRY(make_dirs(arena, dir_of(arena, path), why));
     if (mkdir(path, DIR_MODE) != 0 && errno != EEXIST)
         return refuse(arena, why, "make the folder", path);
+    give_to_owner(arena, path);
     sync_dir(dir_of(arena, path));
     return E_OK;
 }
@@ -105,7 +129,7 @@ static enum err take_lock(struct arena *arena, struct db_file *f, str *why)
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
     char pid[32];
 
-    f->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
+    f->lock_fd = open_own(arena, path);
     if (f->lock_fd < 0)
         return refuse(arena, why, "open", path);
     if (fcntl(f->lock_fd, F_OFD_SETLK, &lock) != 0) {
@@ -124,7 +148,7 @@ static enum err take_lock(struct arena *arena, struct db_file *f, str *why)
  * before SQLite opens it: closing a file drops the POSIX locks that a process has on it. */
 static enum err make_file(struct arena *arena, const char *path, str *why)
 {
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, FILE_MODE);
+    int fd = open_own(arena, path);
 
     if (fd < 0)
         return refuse(arena, why, "open", path);
