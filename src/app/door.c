@@ -47,7 +47,7 @@ struct visit {
     struct decide_facts facts;
     struct keys_answer answer;
     str idempotency_key; /* STR_NONE: none */
-    int64_t began_ns; /* monotonic */
+    int64_t began_ns;    /* monotonic */
 };
 
 struct door *door_new(const struct door_settings *settings, struct store *store)

@@ -60,8 +60,7 @@ void inspect_postgres(struct arena *arena, str url, struct store_facts *out)
     const char *const values[] = {"5",    arena_dup(arena, url).p,      "sallyport doctor",
                                   "UTF8", "-c statement_timeout=30000", NULL};
     PGconn *db = PQconnectdbParams(names, values, 1);
-    struct inspector inspector = {
-        .arena = arena, .db = db, .is_postgres = true, .ask = ask};
+    struct inspector inspector = {.arena = arena, .db = db, .is_postgres = true, .ask = ask};
 
     if (PQstatus(db) == CONNECTION_OK) {
         ask_server(&inspector, out);

@@ -85,8 +85,7 @@ static enum err apply(struct cx *cx, struct tx *tx, const struct migration *m)
                     m->name);
     return tx_exec(tx, sql,
                    BIND(INT(m->number), TEXT(str_of(m->name)),
-                        TEXT(migration_digest(cx->arena, m, is_postgres(cx))),
-                        INT(cx->now_ms)),
+                        TEXT(migration_digest(cx->arena, m, is_postgres(cx))), INT(cx->now_ms)),
                    NULL);
 }
 

@@ -24,6 +24,7 @@ struct tables {
 struct world {
     struct fixture f;
     struct config config;
+    struct door_settings door_settings;
     struct parts parts;
     struct store *real;
     struct tables tables; /* once they have been asked for */
@@ -128,8 +129,8 @@ static int world_setup(void **state)
     w->real = w->parts.store;
     w->parts.store = fault_wrap(w->real);
     door_drop(&w->parts.door);
-    w->parts.door =
-        door_new(&(struct door_settings){.api_vendor = S("boundedhealth")}, w->parts.store);
+    w->door_settings = (struct door_settings){.api_vendor = S("boundedhealth")};
+    w->parts.door = door_new(&w->door_settings, w->parts.store);
     w->f.cx = (struct cx){.arena = w->f.arena, .now_ms = time_now_ms(), .store = w->real};
     struct answer made = ask_plainly(w, HTTP_POST, "/api/admin/employers", "{\"name\":\"Acme\"}");
     assert_int_equal(made.status, 201);
