@@ -24,7 +24,6 @@ struct tables {
 struct world {
     struct fixture f;
     struct config config;
-    struct door_settings door_settings;
     struct parts parts;
     struct store *real;
     struct tables tables; /* once they have been asked for */
@@ -114,6 +113,8 @@ static struct answer ask_plainly(struct world *w, enum http_method method, const
     return ask(w, method, path, body, (struct http_field){0});
 }
 
+static const struct door_settings door_settings = {.api_vendor = {"boundedhealth", 13}};
+
 static int world_setup(void **state)
 {
     struct world *w = calloc(1, sizeof *w);
@@ -129,8 +130,7 @@ static int world_setup(void **state)
     w->real = w->parts.store;
     w->parts.store = fault_wrap(w->real);
     door_drop(&w->parts.door);
-    w->door_settings = (struct door_settings){.api_vendor = S("boundedhealth")};
-    w->parts.door = door_new(&w->door_settings, w->parts.store);
+    w->parts.door = door_new(&door_settings, w->parts.store);
     w->f.cx = (struct cx){.arena = w->f.arena, .now_ms = time_now_ms(), .store = w->real};
     struct answer made = ask_plainly(w, HTTP_POST, "/api/admin/employers", "{\"name\":\"Acme\"}");
     assert_int_equal(made.status, 201);
