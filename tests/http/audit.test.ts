@@ -172,7 +172,8 @@ test("pages go from the newest to the oldest, each line once, and filters narrow
   assert.equal((await linesOf(tenant, { action: "api_key.*" })).length, 5);
   assert.equal((await linesOf(tenant, { action: "api_key" })).length, 0);
   const one = all.find((line) => line.action === "api_key.created")!;
-  assert.deepEqual(await linesOf(tenant, { requestId: one.requestId }), [one]);
+  // By id alone: on PostgreSQL the line may have got its number in between.
+  assert.deepEqual((await linesOf(tenant, { requestId: one.requestId })).map((line) => line.id), [one.id]);
   assert.ok((await linesOf(tenant, { from: one.at })).every((line) => line.at >= one.at));
   assert.ok((await linesOf(tenant, { to: one.at })).every((line) => line.at < one.at));
   await refused(tenant.admin.listEmployerAudit({ action: "drop table" }), "INVALID_REQUEST");

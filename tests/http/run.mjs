@@ -71,7 +71,8 @@ function report(file, output, code) {
   console.log(`${failed ? "FAILED" : "passed"} ${name}: ${passed} passed, ${failed} failed`);
   // What a test has measured, as `# figures: …`.
   for (const [, line] of output.matchAll(/^# (?:\\# )?(figures: .*)$/gm)) console.log(`    ${line}`);
-  if (failed) console.log(output.split("\n").map((line) => `    ${line}`).join("\n"));
+  const unneeded = /^ *# Subtest: .*\n|^( *)ok .*\n(\1  ---\n(\1  .*\n)*?\1  \.\.\.\n)?/gm;
+  if (failed) console.log(output.replace(unneeded, "").split("\n").map((line) => `    ${line}`).join("\n"));
 }
 
 const queue = [...files];
