@@ -12,6 +12,7 @@
 #include "base/banned.h"
 #include "base/log.h"
 #include "http/reply.h"
+#include "issuers/issuers.h"
 #include "people/people.h"
 
 static int complain(const char *what, str why)
@@ -80,6 +81,8 @@ static int serve(struct parts *parts)
     struct http_engine *engine = NULL;
     str why = STR_NONE;
 
+    if (!issuers_serve())
+        return complain("cannot read the issuers' keys", S("no thread could be started"));
     if (http_engine_start(parts->arena, &options, &service, &engine, &why) != E_OK)
         return complain("cannot listen", why);
     str address = http_engine_address(engine);

@@ -8,8 +8,7 @@
 #include "crypto/password.h"
 #include "keys/keys.h"
 
-/* Changes of employers and users are rare: one at a time, so that what was read is still so. */
-static enum err lock_people(struct tx *tx)
+enum err people_lock(struct tx *tx)
 {
     return tx_lock(tx, "people", S(""));
 }
@@ -78,7 +77,7 @@ static enum err change_employer_in_tx(struct cx *cx, struct tx *tx, void *arg)
     struct employer *employer = change->out;
     struct form form;
 
-    TRY(lock_people(tx));
+    TRY(people_lock(tx));
     enum err e = people_find_employer(cx, tx, change->id, employer);
     if (e == E_ABSENT)
         return E_EMPLOYER_NOT_FOUND;
@@ -88,7 +87,12 @@ static enum err change_employer_in_tx(struct cx *cx, struct tx *tx, void *arg)
         employer->name = form_text(&form, "name", EMPLOYER_NAME_MAX_CHARS, true);
     people_read_status(&form, &employer->is_active);
     employer->is_approved = form_bool(&form, "isApproved", employer->is_approved);
+    people_read_identities(&form, "externalIds", &employer->identities);
+    bool has_identities = form_has(&form, "externalIds");
     TRY(form_close(&form));
+    if (has_identities)
+        TRY(people_set_identities(cx, tx, IDENTITY_OF_EMPLOYER, employer->id,
+                                  &employer->identities));
     return people_update_employer(tx, employer);
 }
 
@@ -168,7 +172,7 @@ static enum err change_user_in_tx(struct cx *cx, struct tx *tx, void *arg)
     struct user *user = change->out;
     struct form form;
 
-    TRY(lock_people(tx));
+    TRY(people_lock(tx));
     enum err e = people_find_user(cx, tx, change->id, user);
     if (e == E_ABSENT)
         return E_USER_NOT_FOUND;
@@ -178,8 +182,12 @@ static enum err change_user_in_tx(struct cx *cx, struct tx *tx, void *arg)
     if (form_value(&form, "role"))
         user->role = people_read_role(&form, true);
     people_read_status(&form, &user->is_active);
+    people_read_identities(&form, "identities", &user->identities);
+    bool has_identities = form_has(&form, "identities");
     TRY(form_close(&form));
     TRY(check_admins_left(tx, &before, user));
+    if (has_identities)
+        TRY(people_set_identities(cx, tx, IDENTITY_OF_USER, user->id, &user->identities));
     TRY(people_update_user(tx, user, cx->now_ms));
     if (user->is_active)
         return E_OK;
@@ -221,7 +229,7 @@ static enum err insert_first(struct cx *cx, struct tx *tx, void *arg)
     struct employer_list employers;
 
     /* Another node may be making its first start as well. */
-    TRY(lock_people(tx));
+    TRY(people_lock(tx));
     TRY(look_for_admin(cx, tx, first));
     if (!first->is_needed)
         return E_OK;

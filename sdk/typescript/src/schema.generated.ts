@@ -369,6 +369,27 @@ export interface paths {
         patch: operations["updateEmployer"];
         trace?: never;
     };
+    "/api/admin/revoked-sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End a session that an issuer has begun
+         * @description From then on every token with this `sid` is refused with `SESSION_INVALID`, until `endsAt`.
+         *     End the session at the issuer too.
+         */
+        post: operations["revokeSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/admin/users": {
         parameters: {
             query?: never;
@@ -834,12 +855,45 @@ export interface components {
             patients: components["schemas"]["Patient"][];
             nextCursor: components["schemas"]["NextCursor"];
         };
+        /**
+         * @description As issuers of session tokens know them: the `sub` of a user, the organization's id of an
+         *     employer. A list in a request replaces the one there was.
+         * @example [
+         *       {
+         *         "issuer": "https://clerk.example.org",
+         *         "id": "user_2abc"
+         *       }
+         *     ]
+         */
+        Identities: {
+            /** @description The tokens' `iss`. */
+            issuer: string;
+            id: string;
+        }[];
+        /**
+         * @example {
+         *       "issuer": "https://clerk.example.org",
+         *       "sid": "sess_2def"
+         *     }
+         */
+        SessionRevocation: {
+            /** @description The `iss` of a configured issuer. */
+            issuer: string;
+            /** @description The `sid` of the session's tokens. */
+            sid: string;
+        };
+        RevokedSession: {
+            issuer: string;
+            sid: string;
+            endsAt: components["schemas"]["Instant"];
+        };
         Employer: {
             id: components["schemas"]["EmployerId"];
             name: string;
             status: components["schemas"]["Status"];
             /** @description Whether its API keys may be used. */
             isApproved: boolean;
+            externalIds: components["schemas"]["Identities"];
             createdAt: components["schemas"]["Instant"];
         };
         EmployerList: {
@@ -860,6 +914,7 @@ export interface components {
             name?: string;
             status?: components["schemas"]["Status"];
             isApproved?: boolean;
+            externalIds?: components["schemas"]["Identities"];
         };
         User: {
             id: components["schemas"]["UserId"];
@@ -867,6 +922,7 @@ export interface components {
             role: components["schemas"]["Role"];
             employerId: components["schemas"]["EmployerId"];
             status: components["schemas"]["Status"];
+            identities: components["schemas"]["Identities"];
             createdAt: components["schemas"]["Instant"];
         };
         UserList: {
@@ -887,6 +943,7 @@ export interface components {
         UserPatch: {
             role?: components["schemas"]["Role"];
             status?: components["schemas"]["Status"];
+            identities?: components["schemas"]["Identities"];
         };
         /** @description One thing that is not valid, and what would be. */
         MemberError: {
@@ -935,7 +992,7 @@ export interface components {
          * @description Why a request was refused. GET /docs/errors/{code} explains each; new ones may be added.
          * @enum {string}
          */
-        ErrorCode: "MALFORMED_REQUEST" | "REQUEST_TIMEOUT" | "URI_TOO_LONG" | "HEADERS_TOO_LARGE" | "NOT_IMPLEMENTED" | "HTTP_VERSION_NOT_SUPPORTED" | "EXPECTATION_FAILED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_JSON" | "INVALID_REQUEST" | "INVALID_CURSOR" | "UNSUPPORTED_API_VERSION" | "MISSING_CREDENTIALS" | "SESSION_REQUIRED" | "SESSION_INVALID" | "LOGIN_FAILED" | "LOGIN_THROTTLED" | "INVALID_API_KEY" | "API_KEY_REVOKED" | "API_KEY_INACTIVE" | "API_KEY_NOT_YET_VALID" | "API_KEY_EXPIRED" | "EMPLOYER_INACTIVE" | "EMPLOYER_NOT_APPROVED" | "API_KEY_IP_NOT_ALLOWED" | "GEO_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "INSUFFICIENT_ROLE" | "ORIGIN_NOT_ALLOWED" | "RATE_LIMITED" | "API_KEY_NOT_FOUND" | "EMPLOYER_NOT_FOUND" | "USER_NOT_FOUND" | "API_KEY_LIMIT" | "API_KEY_NOT_LIVE" | "EMAIL_TAKEN" | "LAST_ADMIN" | "INSTANCE_KEY_FIXED" | "COHORT_INVALID" | "FOREIGN_EMAIL_LIMIT" | "INTERNAL_ERROR" | "STORE_DOWN" | "OVERLOADED" | "SHUTTING_DOWN";
+        ErrorCode: "MALFORMED_REQUEST" | "REQUEST_TIMEOUT" | "URI_TOO_LONG" | "HEADERS_TOO_LARGE" | "NOT_IMPLEMENTED" | "HTTP_VERSION_NOT_SUPPORTED" | "EXPECTATION_FAILED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_JSON" | "INVALID_REQUEST" | "INVALID_CURSOR" | "UNSUPPORTED_API_VERSION" | "MISSING_CREDENTIALS" | "SESSION_REQUIRED" | "SESSION_INVALID" | "LOGIN_FAILED" | "LOGIN_THROTTLED" | "TOKEN_INVALID" | "TOKEN_EXPIRED" | "TOKEN_NOT_YET_VALID" | "TOKEN_ISSUER_UNKNOWN" | "TOKEN_AUDIENCE" | "TOKEN_PARTY" | "INVALID_API_KEY" | "API_KEY_REVOKED" | "API_KEY_INACTIVE" | "API_KEY_NOT_YET_VALID" | "API_KEY_EXPIRED" | "EMPLOYER_INACTIVE" | "EMPLOYER_NOT_APPROVED" | "API_KEY_IP_NOT_ALLOWED" | "GEO_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "INSUFFICIENT_ROLE" | "USER_UNKNOWN" | "ORIGIN_NOT_ALLOWED" | "RATE_LIMITED" | "API_KEY_NOT_FOUND" | "EMPLOYER_NOT_FOUND" | "USER_NOT_FOUND" | "API_KEY_LIMIT" | "API_KEY_NOT_LIVE" | "EMAIL_TAKEN" | "IDENTITY_TAKEN" | "LAST_ADMIN" | "INSTANCE_KEY_FIXED" | "COHORT_INVALID" | "FOREIGN_EMAIL_LIMIT" | "INTERNAL_ERROR" | "STORE_DOWN" | "OVERLOADED" | "SHUTTING_DOWN" | "ISSUER_UNREACHABLE";
     };
     responses: {
         /** @description Bad Request: MALFORMED_REQUEST. */
@@ -1098,7 +1155,7 @@ export interface components {
                 };
             };
         };
-        /** @description Unauthorized: MISSING_CREDENTIALS, SESSION_REQUIRED, SESSION_INVALID, INVALID_API_KEY. */
+        /** @description Unauthorized: MISSING_CREDENTIALS, SESSION_REQUIRED, SESSION_INVALID, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_NOT_YET_VALID, TOKEN_ISSUER_UNKNOWN, TOKEN_AUDIENCE, TOKEN_PARTY, INVALID_API_KEY. */
         Refused401B: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
@@ -1110,11 +1167,11 @@ export interface components {
                     /** @constant */
                     status?: 401;
                     /** @enum {unknown} */
-                    code?: "MISSING_CREDENTIALS" | "SESSION_REQUIRED" | "SESSION_INVALID" | "INVALID_API_KEY";
+                    code?: "MISSING_CREDENTIALS" | "SESSION_REQUIRED" | "SESSION_INVALID" | "TOKEN_INVALID" | "TOKEN_EXPIRED" | "TOKEN_NOT_YET_VALID" | "TOKEN_ISSUER_UNKNOWN" | "TOKEN_AUDIENCE" | "TOKEN_PARTY" | "INVALID_API_KEY";
                 };
             };
         };
-        /** @description Unauthorized: MISSING_CREDENTIALS, SESSION_REQUIRED, SESSION_INVALID, INVALID_API_KEY. */
+        /** @description Unauthorized: MISSING_CREDENTIALS, SESSION_REQUIRED, SESSION_INVALID, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_NOT_YET_VALID, TOKEN_ISSUER_UNKNOWN, TOKEN_AUDIENCE, TOKEN_PARTY, INVALID_API_KEY. */
         Refused401C: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
@@ -1127,11 +1184,11 @@ export interface components {
                     /** @constant */
                     status?: 401;
                     /** @enum {unknown} */
-                    code?: "MISSING_CREDENTIALS" | "SESSION_REQUIRED" | "SESSION_INVALID" | "INVALID_API_KEY";
+                    code?: "MISSING_CREDENTIALS" | "SESSION_REQUIRED" | "SESSION_INVALID" | "TOKEN_INVALID" | "TOKEN_EXPIRED" | "TOKEN_NOT_YET_VALID" | "TOKEN_ISSUER_UNKNOWN" | "TOKEN_AUDIENCE" | "TOKEN_PARTY" | "INVALID_API_KEY";
                 };
             };
         };
-        /** @description Unauthorized: MISSING_CREDENTIALS, SESSION_INVALID, INVALID_API_KEY, API_KEY_REVOKED, API_KEY_INACTIVE, API_KEY_NOT_YET_VALID, API_KEY_EXPIRED. */
+        /** @description Unauthorized: MISSING_CREDENTIALS, SESSION_INVALID, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_NOT_YET_VALID, TOKEN_ISSUER_UNKNOWN, TOKEN_AUDIENCE, TOKEN_PARTY, INVALID_API_KEY, API_KEY_REVOKED, API_KEY_INACTIVE, API_KEY_NOT_YET_VALID, API_KEY_EXPIRED. */
         Refused401D: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
@@ -1146,7 +1203,7 @@ export interface components {
                     /** @constant */
                     status?: 401;
                     /** @enum {unknown} */
-                    code?: "MISSING_CREDENTIALS" | "SESSION_INVALID" | "INVALID_API_KEY" | "API_KEY_REVOKED" | "API_KEY_INACTIVE" | "API_KEY_NOT_YET_VALID" | "API_KEY_EXPIRED";
+                    code?: "MISSING_CREDENTIALS" | "SESSION_INVALID" | "TOKEN_INVALID" | "TOKEN_EXPIRED" | "TOKEN_NOT_YET_VALID" | "TOKEN_ISSUER_UNKNOWN" | "TOKEN_AUDIENCE" | "TOKEN_PARTY" | "INVALID_API_KEY" | "API_KEY_REVOKED" | "API_KEY_INACTIVE" | "API_KEY_NOT_YET_VALID" | "API_KEY_EXPIRED";
                 };
             };
         };
@@ -1165,7 +1222,7 @@ export interface components {
                 };
             };
         };
-        /** @description Forbidden: EMPLOYER_INACTIVE, INSUFFICIENT_ROLE, ORIGIN_NOT_ALLOWED. */
+        /** @description Forbidden: EMPLOYER_INACTIVE, INSUFFICIENT_ROLE, USER_UNKNOWN, ORIGIN_NOT_ALLOWED. */
         Refused403B: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
@@ -1176,11 +1233,11 @@ export interface components {
                     /** @constant */
                     status?: 403;
                     /** @enum {unknown} */
-                    code?: "EMPLOYER_INACTIVE" | "INSUFFICIENT_ROLE" | "ORIGIN_NOT_ALLOWED";
+                    code?: "EMPLOYER_INACTIVE" | "INSUFFICIENT_ROLE" | "USER_UNKNOWN" | "ORIGIN_NOT_ALLOWED";
                 };
             };
         };
-        /** @description Forbidden: EMPLOYER_INACTIVE, INSUFFICIENT_ROLE, ORIGIN_NOT_ALLOWED. */
+        /** @description Forbidden: EMPLOYER_INACTIVE, INSUFFICIENT_ROLE, USER_UNKNOWN, ORIGIN_NOT_ALLOWED. */
         Refused403C: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
@@ -1192,11 +1249,11 @@ export interface components {
                     /** @constant */
                     status?: 403;
                     /** @enum {unknown} */
-                    code?: "EMPLOYER_INACTIVE" | "INSUFFICIENT_ROLE" | "ORIGIN_NOT_ALLOWED";
+                    code?: "EMPLOYER_INACTIVE" | "INSUFFICIENT_ROLE" | "USER_UNKNOWN" | "ORIGIN_NOT_ALLOWED";
                 };
             };
         };
-        /** @description Forbidden: EMPLOYER_INACTIVE, EMPLOYER_NOT_APPROVED, API_KEY_IP_NOT_ALLOWED, GEO_NOT_ALLOWED, INSUFFICIENT_SCOPE, INSUFFICIENT_ROLE, ORIGIN_NOT_ALLOWED. */
+        /** @description Forbidden: EMPLOYER_INACTIVE, EMPLOYER_NOT_APPROVED, API_KEY_IP_NOT_ALLOWED, GEO_NOT_ALLOWED, INSUFFICIENT_SCOPE, INSUFFICIENT_ROLE, USER_UNKNOWN, ORIGIN_NOT_ALLOWED. */
         Refused403D: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
@@ -1210,7 +1267,7 @@ export interface components {
                     /** @constant */
                     status?: 403;
                     /** @enum {unknown} */
-                    code?: "EMPLOYER_INACTIVE" | "EMPLOYER_NOT_APPROVED" | "API_KEY_IP_NOT_ALLOWED" | "GEO_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "INSUFFICIENT_ROLE" | "ORIGIN_NOT_ALLOWED";
+                    code?: "EMPLOYER_INACTIVE" | "EMPLOYER_NOT_APPROVED" | "API_KEY_IP_NOT_ALLOWED" | "GEO_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "INSUFFICIENT_ROLE" | "USER_UNKNOWN" | "ORIGIN_NOT_ALLOWED";
                 };
             };
         };
@@ -1390,8 +1447,23 @@ export interface components {
                 };
             };
         };
-        /** @description Conflict: EMAIL_TAKEN. */
+        /** @description Conflict: IDENTITY_TAKEN. */
         Refused409C: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "IDENTITY_TAKEN";
+                };
+            };
+        };
+        /** @description Conflict: EMAIL_TAKEN. */
+        Refused409D: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -1405,8 +1477,8 @@ export interface components {
                 };
             };
         };
-        /** @description Conflict: LAST_ADMIN. */
-        Refused409D: {
+        /** @description Conflict: IDENTITY_TAKEN, LAST_ADMIN. */
+        Refused409E: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -1416,12 +1488,12 @@ export interface components {
                     /** @constant */
                     status?: 409;
                     /** @enum {unknown} */
-                    code?: "LAST_ADMIN";
+                    code?: "IDENTITY_TAKEN" | "LAST_ADMIN";
                 };
             };
         };
         /** @description Conflict: INSTANCE_KEY_FIXED. */
-        Refused409E: {
+        Refused409F: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -1882,8 +1954,24 @@ export interface components {
                 };
             };
         };
-        /** @description Service Unavailable: STORE_DOWN, OVERLOADED, SHUTTING_DOWN. */
+        /** @description Service Unavailable: STORE_DOWN, OVERLOADED, SHUTTING_DOWN, ISSUER_UNREACHABLE. */
         Refused503C: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "retry-after": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 503;
+                    /** @enum {unknown} */
+                    code?: "STORE_DOWN" | "OVERLOADED" | "SHUTTING_DOWN" | "ISSUER_UNREACHABLE";
+                };
+            };
+        };
+        /** @description Service Unavailable: STORE_DOWN, OVERLOADED, SHUTTING_DOWN, ISSUER_UNREACHABLE. */
+        Refused503D: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
@@ -1895,12 +1983,12 @@ export interface components {
                     /** @constant */
                     status?: 503;
                     /** @enum {unknown} */
-                    code?: "STORE_DOWN" | "OVERLOADED" | "SHUTTING_DOWN";
+                    code?: "STORE_DOWN" | "OVERLOADED" | "SHUTTING_DOWN" | "ISSUER_UNREACHABLE";
                 };
             };
         };
-        /** @description Service Unavailable: STORE_DOWN, OVERLOADED, SHUTTING_DOWN. */
-        Refused503D: {
+        /** @description Service Unavailable: STORE_DOWN, OVERLOADED, SHUTTING_DOWN, ISSUER_UNREACHABLE. */
+        Refused503E: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
@@ -1914,7 +2002,7 @@ export interface components {
                     /** @constant */
                     status?: 503;
                     /** @enum {unknown} */
-                    code?: "STORE_DOWN" | "OVERLOADED" | "SHUTTING_DOWN";
+                    code?: "STORE_DOWN" | "OVERLOADED" | "SHUTTING_DOWN" | "ISSUER_UNREACHABLE";
                 };
             };
         };
@@ -2250,7 +2338,7 @@ export interface operations {
             431: components["responses"]["Refused431A"];
             500: components["responses"]["Refused500A"];
             501: components["responses"]["Refused501A"];
-            503: components["responses"]["Refused503B"];
+            503: components["responses"]["Refused503C"];
             505: components["responses"]["Refused505A"];
         };
     };
@@ -2330,7 +2418,7 @@ export interface operations {
             431: components["responses"]["Refused431B"];
             500: components["responses"]["Refused500B"];
             501: components["responses"]["Refused501B"];
-            503: components["responses"]["Refused503C"];
+            503: components["responses"]["Refused503D"];
             505: components["responses"]["Refused505B"];
         };
     };
@@ -2379,7 +2467,7 @@ export interface operations {
             431: components["responses"]["Refused431B"];
             500: components["responses"]["Refused500B"];
             501: components["responses"]["Refused501B"];
-            503: components["responses"]["Refused503C"];
+            503: components["responses"]["Refused503D"];
             505: components["responses"]["Refused505B"];
         };
     };
@@ -2428,7 +2516,7 @@ export interface operations {
             431: components["responses"]["Refused431B"];
             500: components["responses"]["Refused500B"];
             501: components["responses"]["Refused501B"];
-            503: components["responses"]["Refused503C"];
+            503: components["responses"]["Refused503D"];
             505: components["responses"]["Refused505B"];
         };
     };
@@ -2473,7 +2561,7 @@ export interface operations {
             431: components["responses"]["Refused431B"];
             500: components["responses"]["Refused500B"];
             501: components["responses"]["Refused501B"];
-            503: components["responses"]["Refused503C"];
+            503: components["responses"]["Refused503D"];
             505: components["responses"]["Refused505B"];
         };
     };
@@ -2516,7 +2604,7 @@ export interface operations {
             431: components["responses"]["Refused431B"];
             500: components["responses"]["Refused500B"];
             501: components["responses"]["Refused501B"];
-            503: components["responses"]["Refused503C"];
+            503: components["responses"]["Refused503D"];
             505: components["responses"]["Refused505B"];
         };
     };
@@ -2567,7 +2655,7 @@ export interface operations {
             431: components["responses"]["Refused431B"];
             500: components["responses"]["Refused500B"];
             501: components["responses"]["Refused501B"];
-            503: components["responses"]["Refused503C"];
+            503: components["responses"]["Refused503D"];
             505: components["responses"]["Refused505B"];
         };
     };
@@ -2618,7 +2706,7 @@ export interface operations {
             431: components["responses"]["Refused431B"];
             500: components["responses"]["Refused500B"];
             501: components["responses"]["Refused501B"];
-            503: components["responses"]["Refused503C"];
+            503: components["responses"]["Refused503D"];
             505: components["responses"]["Refused505B"];
         };
     };
@@ -2673,7 +2761,7 @@ export interface operations {
             431: components["responses"]["Refused431C"];
             500: components["responses"]["Refused500C"];
             501: components["responses"]["Refused501C"];
-            503: components["responses"]["Refused503D"];
+            503: components["responses"]["Refused503E"];
             505: components["responses"]["Refused505C"];
         };
     };
@@ -2728,7 +2816,7 @@ export interface operations {
             431: components["responses"]["Refused431C"];
             500: components["responses"]["Refused500C"];
             501: components["responses"]["Refused501C"];
-            503: components["responses"]["Refused503D"];
+            503: components["responses"]["Refused503E"];
             505: components["responses"]["Refused505C"];
         };
     };
@@ -2775,7 +2863,7 @@ export interface operations {
             431: components["responses"]["Refused431A"];
             500: components["responses"]["Refused500A"];
             501: components["responses"]["Refused501A"];
-            503: components["responses"]["Refused503B"];
+            503: components["responses"]["Refused503C"];
             505: components["responses"]["Refused505A"];
         };
     };
@@ -2822,7 +2910,7 @@ export interface operations {
             431: components["responses"]["Refused431A"];
             500: components["responses"]["Refused500A"];
             501: components["responses"]["Refused501A"];
-            503: components["responses"]["Refused503B"];
+            503: components["responses"]["Refused503C"];
             505: components["responses"]["Refused505A"];
         };
     };
@@ -2864,6 +2952,7 @@ export interface operations {
             403: components["responses"]["Refused403B"];
             404: components["responses"]["Refused404B"];
             408: components["responses"]["Refused408A"];
+            409: components["responses"]["Refused409C"];
             413: components["responses"]["Refused413A"];
             414: components["responses"]["Refused414A"];
             415: components["responses"]["Refused415A"];
@@ -2871,7 +2960,54 @@ export interface operations {
             431: components["responses"]["Refused431A"];
             500: components["responses"]["Refused500A"];
             501: components["responses"]["Refused501A"];
-            503: components["responses"]["Refused503B"];
+            503: components["responses"]["Refused503C"];
+            505: components["responses"]["Refused505A"];
+        };
+    };
+    revokeSession: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The API version. Required with an API key on `/api/employer/*`.
+                 * @example 2026-02-01
+                 */
+                "x-api-version"?: components["parameters"]["ApiVersion"];
+                /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
+                "x-employer-id"?: components["parameters"]["ActFor"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SessionRevocation"];
+            };
+        };
+        responses: {
+            /** @description Its tokens are refused. */
+            201: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevokedSession"];
+                };
+            };
+            400: components["responses"]["Refused400C"];
+            401: components["responses"]["Refused401B"];
+            403: components["responses"]["Refused403B"];
+            404: components["responses"]["Refused404B"];
+            408: components["responses"]["Refused408A"];
+            413: components["responses"]["Refused413A"];
+            414: components["responses"]["Refused414A"];
+            415: components["responses"]["Refused415A"];
+            417: components["responses"]["Refused417A"];
+            431: components["responses"]["Refused431A"];
+            500: components["responses"]["Refused500A"];
+            501: components["responses"]["Refused501A"];
+            503: components["responses"]["Refused503C"];
             505: components["responses"]["Refused505A"];
         };
     };
@@ -2920,7 +3056,7 @@ export interface operations {
             431: components["responses"]["Refused431A"];
             500: components["responses"]["Refused500A"];
             501: components["responses"]["Refused501A"];
-            503: components["responses"]["Refused503B"];
+            503: components["responses"]["Refused503C"];
             505: components["responses"]["Refused505A"];
         };
     };
@@ -2960,7 +3096,7 @@ export interface operations {
             403: components["responses"]["Refused403B"];
             404: components["responses"]["Refused404B"];
             408: components["responses"]["Refused408A"];
-            409: components["responses"]["Refused409C"];
+            409: components["responses"]["Refused409D"];
             413: components["responses"]["Refused413A"];
             414: components["responses"]["Refused414A"];
             415: components["responses"]["Refused415A"];
@@ -2968,7 +3104,7 @@ export interface operations {
             431: components["responses"]["Refused431A"];
             500: components["responses"]["Refused500A"];
             501: components["responses"]["Refused501A"];
-            503: components["responses"]["Refused503B"];
+            503: components["responses"]["Refused503C"];
             505: components["responses"]["Refused505A"];
         };
     };
@@ -3010,7 +3146,7 @@ export interface operations {
             403: components["responses"]["Refused403B"];
             404: components["responses"]["Refused404F"];
             408: components["responses"]["Refused408A"];
-            409: components["responses"]["Refused409D"];
+            409: components["responses"]["Refused409E"];
             413: components["responses"]["Refused413A"];
             414: components["responses"]["Refused414A"];
             415: components["responses"]["Refused415A"];
@@ -3018,7 +3154,7 @@ export interface operations {
             431: components["responses"]["Refused431A"];
             500: components["responses"]["Refused500A"];
             501: components["responses"]["Refused501A"];
-            503: components["responses"]["Refused503B"];
+            503: components["responses"]["Refused503C"];
             505: components["responses"]["Refused505A"];
         };
     };
@@ -3054,14 +3190,14 @@ export interface operations {
             403: components["responses"]["Refused403B"];
             404: components["responses"]["Refused404B"];
             408: components["responses"]["Refused408A"];
-            409: components["responses"]["Refused409E"];
+            409: components["responses"]["Refused409F"];
             413: components["responses"]["Refused413A"];
             414: components["responses"]["Refused414A"];
             417: components["responses"]["Refused417A"];
             431: components["responses"]["Refused431A"];
             500: components["responses"]["Refused500A"];
             501: components["responses"]["Refused501A"];
-            503: components["responses"]["Refused503B"];
+            503: components["responses"]["Refused503C"];
             505: components["responses"]["Refused505A"];
         };
     };
