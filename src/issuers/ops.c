@@ -134,12 +134,14 @@ static enum err welcome(struct cx *cx, struct holder *h)
 {
     const struct issuer *issuer = h->issuer;
     bool is_tokens_role = issuer->kind == ISSUER_CLERK || issuer->role_claim.n > 0;
+    enum role role = is_tokens_role ? claims_role(issuer, h->claims) : ROLE_MEMBER;
     struct newcomer newcomer = {
         .identity = {issuer->iss, h->claims->sub},
         .email = h->claims->email_is_denied ? STR_NONE : h->claims->email,
         .email_is_verified = h->claims->email_is_verified,
         .employer_id = str_is_none(h->employer_id) ? issuer->employer_id : h->employer_id,
-        .role = is_tokens_role ? claims_role(issuer, h->claims) : ROLE_MEMBER,
+        /* ADMIN by a token lasts as long as the tokens say so: it is not kept. */
+        .role = role < ROLE_ADMIN ? role : ROLE_EMPLOYER_ADMIN,
         .may_link = issuer->link_by_email,
         .may_create = issuer->create_users,
     };

@@ -210,6 +210,39 @@ test("settings that are wrong stop the start, and the command shows those in for
   fit.remove();
 });
 
+test("new users without an employer in their token get the issuer's; ADMIN by a token is not kept", async () => {
+  const key = await makeKey("real");
+  const issuer = await KeyServer.start([key.jwk]);
+  const instance = new Instance({
+    issuer_x_issuer: ISS,
+    issuer_x_jwks_url: issuer.url,
+    issuer_x_audience: "us",
+    issuer_x_role_claim: "realm_access.roles",
+    issuer_x_role_map: "chief:ADMIN staff:MEMBER",
+    issuer_x_create_users: true,
+  });
+  try {
+    const first = await instance.start();
+    const { id } = await (await first.admin()).createEmployer({ name: "Default" });
+    await first.halt();
+    const server = await instance.start({ SALLYPORT_ISSUER_X_EMPLOYER: id });
+    const who = async (...roles: string[]): Promise<{ role: string; employerId: string }> =>
+      JSON.parse((await bearer(server, await sign(key, good({ email: "chief@keys.test", realm_access: { roles } })))).body);
+    const chief = await who("staff", "chief", "other");
+    assert.deepEqual([chief.role, chief.employerId], ["ADMIN", id]);
+    assert.equal((await who("staff")).role, "MEMBER");
+    const users = (await (await server.admin()).listUsers({ employerId: id })).users;
+    assert.deepEqual(users.map((user) => [user.email, user.role]), [["chief@keys.test", "EMPLOYER_ADMIN"]]);
+    await server.halt();
+    const wrong = await instance.start({ SALLYPORT_ISSUER_X_EMPLOYER: "emp_nowhere" });
+    refusedWith(await bearer(wrong, await sign(key, good({ sub: "new", email: "new@keys.test", realm_access: { roles: ["staff"] } }))), "EMPLOYER_NOT_FOUND");
+    await wrong.halt();
+  } finally {
+    instance.remove();
+    await issuer.stop();
+  }
+});
+
 // ---- a real OpenID Connect provider ----
 
 /** A browser that keeps cookies and stops at the client's own page. */
