@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""settings-md.py [--check]: write docs/settings.md from contracts/config.def.
+"""settings-md.py [--check]: write docs/settings.md from contracts/config.def and issuer.def.
 
 With --check nothing is written; the exit code is 1 if the page is not what the table says.
 """
@@ -9,18 +9,19 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TABLE = ROOT / "contracts/config.def"
+ISSUERS = ROOT / "contracts/issuer.def"
 PAGE = ROOT / "docs/settings.md"
 
 STRING = r'"((?:[^"\\]|\\.)*)"'
 SETTING = re.compile(
-    r"SETTING\((\w+), (\w+), " + ", ".join([STRING] * 5) + r"\)"
+    r"(?:ISSUER_)?SETTING\((\w+), (\w+), " + ", ".join([STRING] * 5) + r"\)"
 )
 RELOADS = re.compile(r"RELOADS\((\w+)\)")
 HEADING = re.compile(r"/\* ---- (.+) ---- \*/")
 
 HEAD = """# Settings
 
-<!-- Written by script/lib/settings-md.py from contracts/config.def; do not edit. -->
+<!-- Written by script/lib/settings-md.py from contracts/config.def and issuer.def; do not edit. -->
 
 A setting is taken from its flag, else from the environment, else from the file `sallyport.conf`, else
 it has its default:
@@ -34,7 +35,7 @@ file          session_lifetime = 8h
 - `--config FILE`, or `SALLYPORT_CONFIG`, names another file, which must then exist.
 - In the file, each line is `name = value`; a line that starts with `#` or `;` is a comment.
   Everything after the `=` is the value, without the spaces around it: there are no quotes, no
-  comments behind a value, and no sections.
+  comments behind a value. The only sections are those of [issuers](#issuers), at the end.
 - Times are a number and `ms`, `s`, `m`, `h` or `d`; sizes a number and `B`, `KiB`, `MiB` or `GiB`.
 - A setting that is given twice in one place, a name that is not a setting, and a variable
   `SALLYPORT_…` that is none are errors. All errors are told at once, each with its place and what
@@ -52,17 +53,30 @@ file          session_lifetime = 8h
 """
 
 
-def read_table():
+ISSUERS_HEAD = """## Issuers
+
+Who else may sign people in: see [sign-in.md](sign-in.md). Each issuer is a section `[issuer NAME]` of
+the file, below all other settings, or variables `SALLYPORT_ISSUER_NAME_SETTING`; there are no flags.
+
+```
+[issuer clerk]
+kind = clerk
+issuer = https://clerk.example.org
+authorized_parties = https://app.example.org
+```
+"""
+
+
+def read_table(table, groups):
     """[(heading, [row])], in the order of the table."""
-    groups = []
-    for number, line in enumerate(TABLE.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(table.read_text(encoding="utf-8").splitlines(), 1):
         heading, setting = HEADING.fullmatch(line), SETTING.fullmatch(line)
         if heading:
             groups.append((heading[1], []))
         elif setting:
             groups[-1][1].append(setting.groups())
-        elif line.startswith("SETTING"):
-            sys.exit(f"{TABLE}:{number}: cannot read this line")
+        elif line.startswith(("SETTING", "ISSUER_SETTING")):
+            sys.exit(f"{table}:{number}: cannot read this line")
     return groups
 
 
@@ -88,8 +102,9 @@ def cell(text):
 def page():
     lines = [HEAD]
     reloads = read_reloads()
-    for heading, rows in read_table():
-        lines += [f"## {heading}", "", "| setting | default | valid | meaning |", "|---|---|---|---|"]
+    groups = read_table(TABLE, []) + read_table(ISSUERS, [(None, [])])
+    for heading, rows in groups:
+        lines += [f"## {heading}" if heading else ISSUERS_HEAD.rstrip(), "", "| setting | default | valid | meaning |", "|---|---|---|---|"]
         for name, kind, default, unit, least, most, meaning in rows:
             shown = f"`{default}`" if default else "not set"
             lines.append(

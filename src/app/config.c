@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/config_issuers.h"
 #include "app/config_values.h"
 #include "app/file.h"
 #include "app/near.h"
@@ -34,7 +35,9 @@ struct loader {
     struct config *config;
     struct buf problems;
     size_t n_problems;
-    const char *file; /* named by flag or environment, else NULL */
+    const char *file;              /* named by flag or environment, else NULL */
+    struct config_issuer *section; /* the lines now read are of this issuer; NULL: of none */
+    bool is_section_bad;           /* they are of a section that has been refused */
     /* flags are met before the file they come after: kept, and set last */
     struct flag_value {
         bool is_given;
@@ -82,6 +85,32 @@ static void set(struct loader *l, enum setting setting, enum config_source sourc
                 spec->kind == CONFIG_SECRET ? S("(not shown)") : shown(l->arena, value), where,
                 reason);
     l->config->sources[setting] = source;
+}
+
+static struct config_issuer *issuer_named(struct loader *l, str name, str value, str where)
+{
+    str reason = STR_NONE;
+    struct config_issuer *issuer = config_issuer_named(l->arena, l->config, name, &reason);
+
+    if (!issuer)
+        problem(l, S("issuer"), value, where, reason);
+    return issuer;
+}
+
+static void set_issuer(struct loader *l, struct config_issuer *issuer, enum issuer_setting setting,
+                       enum config_source source, str where, str value)
+{
+    const struct config_spec *spec = config_issuer_spec(setting);
+    str reason = config_issuer_set(l->arena, issuer, setting, value);
+
+    if (str_is_none(reason) && issuer->sources[setting] == source)
+        reason = S("is given twice; give it once");
+    if (!str_is_none(reason))
+        problem(l,
+                arena_printf(l->arena, "issuer.%.*s.%.*s", STR_ARG(issuer->name),
+                             STR_ARG(spec->info.name)),
+                shown(l->arena, value), where, reason);
+    issuer->sources[setting] = source;
 }
 
 static str not_a_setting(struct loader *l, str name, const char *before, bool is_upper)
@@ -230,6 +259,22 @@ static enum setting setting_of_variable(str rest)
     return str_eq(rest, S("KEY")) ? SETTING_instance_key : SETTINGS_END;
 }
 
+/* ISSUER_CLERK_KIND: false if it is not of that form. */
+static bool set_issuer_variable(struct loader *l, str variable, str rest, str value)
+{
+    enum issuer_setting setting;
+    str name;
+
+    if (!config_issuer_split(l->arena, rest, &name, &setting))
+        return false;
+    str where = arena_printf(l->arena, "environment, %.*s", STR_ARG(variable));
+    struct config_issuer *issuer = issuer_named(l, name, STR_NONE, where);
+    if (issuer)
+        set_issuer(l, issuer, setting, CONFIG_ENVIRONMENT, where,
+                   str_is_none(value) ? S("") : value);
+    return true;
+}
+
 /* True if the entry held a secret: it is wiped, and must go. */
 static bool set_variable(struct loader *l, char *entry)
 {
@@ -240,6 +285,8 @@ static bool set_variable(struct loader *l, char *entry)
     if (!str_starts(name, ENVIRONMENT_PREFIX) || is_other_variable(rest))
         return false;
     enum setting setting = setting_of_variable(rest);
+    if (setting == SETTINGS_END && set_issuer_variable(l, name, rest, value))
+        return false;
     if (setting == SETTINGS_END) {
         /* Without the value: this may be a secret's name misspelt. */
         problem(l, name, STR_NONE, S("environment"), not_a_setting(l, rest, "SALLYPORT_", true));
@@ -292,6 +339,24 @@ static bool is_quoted(str value)
     return value.n > 1 && str_starts(value, S("\"")) && str_ends(value, S("\""));
 }
 
+static void take_issuer_line(struct line *line, str name, str value)
+{
+    struct loader *l = line->loader;
+    enum issuer_setting setting = config_issuer_setting_find(name);
+
+    if (l->is_section_bad)
+        return;
+    if (setting != ISSUER_SETTINGS_END && !is_quoted(value))
+        set_issuer(l, l->section, setting, CONFIG_FILE, line->where, value);
+    else
+        problem(l, shown(l->arena, name), STR_NONE, line->where,
+                setting != ISSUER_SETTINGS_END
+                    ? S("is in quotes; values are written as they are, without quotes")
+                : setting_find(name) != SETTINGS_END
+                    ? S("is a setting of the server; it belongs above the first section")
+                    : S("is not a setting of an issuer; docs/settings.md lists them"));
+}
+
 static int take_line(void *self, const char *section, const char *name, const char *value)
 {
     struct line *line = self;
@@ -299,7 +364,9 @@ static int take_line(void *self, const char *section, const char *name, const ch
     enum setting setting = setting_find(str_of(name));
 
     (void)section;
-    if (setting == SETTINGS_END)
+    if (l->section || l->is_section_bad)
+        take_issuer_line(line, str_of(name), str_of(value));
+    else if (setting == SETTINGS_END)
         problem(l, shown(l->arena, str_of(name)), STR_NONE, line->where,
                 not_a_setting(l, str_of(name), "", false));
     else if (is_quoted(str_of(value)))
@@ -310,6 +377,22 @@ static int take_line(void *self, const char *section, const char *name, const ch
     return 1;
 }
 
+/* [issuer NAME]. Below a section that is none, lines are read as if it were not there. */
+static void start_section(struct loader *l, str text, str where)
+{
+    bool is_closed = str_ends(text, S("]"));
+    str name = str_sub(text, 1, text.n - (is_closed ? 2 : 1));
+    bool is_issuer = is_closed && str_eq(str_cut(&name, S(" ")), S("issuer"));
+
+    l->section = NULL;
+    if (is_issuer)
+        l->section = issuer_named(l, str_trim(name), shown(l->arena, text), where);
+    else
+        problem(l, S("the line"), shown(l->arena, text), where,
+                S("starts a section that is not known; sections are [issuer NAME]"));
+    l->is_section_bad = is_issuer && !l->section;
+}
+
 static void read_line(struct loader *l, str text, size_t number)
 {
     struct line line = {.loader = l, .text = text};
@@ -318,8 +401,8 @@ static void read_line(struct loader *l, str text, size_t number)
     if (text.n > FILE_LINE_MAX_BYTES - 3 || str_has_byte(text, '\0'))
         problem(l, S("the line"), STR_NONE, line.where, S("is too long, or holds a NUL byte"));
     else if (str_starts(str_trim(text), S("[")))
-        problem(l, S("the line"), shown(l->arena, str_trim(text)), line.where,
-                S("starts a section; settings have none, each line is: name = value"));
+        start_section(l, str_trim(str_ends(text, S("\r")) ? str_sub(text, 0, text.n - 1) : text),
+                      line.where);
     else if (ini_parse_stream(give_line, &line, take_line, &line) != 0)
         problem(l, S("the line"), STR_NONE, line.where, S("must be: name = value"));
 }
@@ -442,6 +525,22 @@ static void derive_log(struct loader *l)
                      (str_eq(c->log_format, S("auto")) && !l->in->stderr_is_terminal);
 }
 
+/* What only the whole section can have wrong: told once all of it has been read. */
+static void derive_issuers(struct loader *l)
+{
+    struct config *c = l->config;
+
+    for (size_t i = 0; i < c->n_issuers; i++) {
+        str setting = STR_NONE;
+        str reason = config_issuer_complete(l->arena, c, &c->issuers[i], &setting);
+        if (!str_is_none(reason))
+            problem(l,
+                    arena_printf(l->arena, "issuer.%.*s.%.*s", STR_ARG(c->issuers[i].name),
+                                 STR_ARG(setting)),
+                    STR_NONE, STR_NONE, reason);
+    }
+}
+
 static void derive(struct loader *l)
 {
     l->config->key_environment =
@@ -454,6 +553,8 @@ static void derive(struct loader *l)
     derive_control_socket(l);
     derive_proxies(l);
     derive_log(l);
+    if (l->n_problems == 0)
+        derive_issuers(l);
 }
 
 /* ---- */
@@ -536,6 +637,7 @@ bool config_reload(struct arena *arena, const struct config_input *in, const str
     for (int s = 0; s < SETTINGS_END; s++)
         if (running->sources[s] > CONFIG_FILE)
             copy_field(&config, running, (enum setting)s);
+    config_issuers_keep(arena, &config, running);
     derive(&l);
     return finish(&l, out, problems);
 }

@@ -41,12 +41,32 @@ struct config_list {
 #define CONFIG_FIELD_BYTES(name)    int64_t name##_bytes;
 #define CONFIG_FIELD_LIST(name)     struct config_list name;
 
+enum issuer_setting {
+#define ISSUER_SETTING(name, kind, if_absent, unit, least, most, meaning) ISSUER_SETTING_##name,
+#include "issuer.def"
+#undef ISSUER_SETTING
+    ISSUER_SETTINGS_END,
+};
+
+/* One section [issuer NAME], from contracts/issuer.def. */
+struct config_issuer {
+    str name;
+#define ISSUER_SETTING(name, kind, if_absent, unit, least, most, meaning) CONFIG_FIELD_##kind(name)
+#include "issuer.def"
+#undef ISSUER_SETTING
+    enum config_source sources[ISSUER_SETTINGS_END];
+    str pem; /* the text of pem_file; STR_NONE: there is none */
+};
+
 struct config {
 #define SETTING(name, kind, if_absent, unit, least, most, meaning) CONFIG_FIELD_##kind(name)
 #include "config.def"
 #undef SETTING
     enum config_source sources[SETTINGS_END];
     str file; /* the settings file that was read, or STR_NONE */
+
+    struct config_issuer *issuers;
+    size_t n_issuers;
 
     /* What follows from the settings. public_url, control_socket,
      * key_file and audit_archive_folder are never empty. */
@@ -98,6 +118,9 @@ bool setting_reloads(enum setting setting);
 
 /* Do both have the same value? A secret is the same as any other. */
 bool config_is_same(const struct config *a, const struct config *b, enum setting setting);
+
+/* Issuers, their keys in files included. */
+bool config_issuers_are_same(struct arena *arena, const struct config *a, const struct config *b);
 
 /* Make the settings that reload, and what follows from them, those of `from`; texts are copied. */
 void config_take_over(struct arena *arena, struct config *config, const struct config *from);

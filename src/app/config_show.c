@@ -1,5 +1,6 @@
 /* Showing the settings. */
 #include "app/columns.h"
+#include "app/config_issuers.h"
 #include "app/config_values.h"
 #include "app/units.h"
 #include "base/json.h"
@@ -59,16 +60,12 @@ static str without_password(struct arena *arena, str url)
     return out;
 }
 
-str config_value_text(struct arena *arena, const struct config *config, enum setting setting)
+str config_field_text(struct arena *arena, const struct config_spec *spec, const void *base)
 {
-    const struct config_spec *spec = config_spec(setting);
-    const void *field = (const char *)config + spec->offset;
+    const void *field = (const char *)base + spec->offset;
 
     switch (spec->kind) {
     case CONFIG_TEXT:
-        if (setting == SETTING_database_url && config_is_postgres(config->database_url))
-            return without_password(arena, config->database_url);
-        return *(const str *)field;
     case CONFIG_CHOICE:
         return *(const str *)field;
     case CONFIG_SECRET:
@@ -87,6 +84,56 @@ str config_value_text(struct arena *arena, const struct config *config, enum set
     return S("");
 }
 
+str config_value_text(struct arena *arena, const struct config *config, enum setting setting)
+{
+    if (setting == SETTING_database_url && config_is_postgres(config->database_url))
+        return without_password(arena, config->database_url);
+    return config_field_text(arena, config_spec(setting), config);
+}
+
+/* ---- every setting, those of the issuers last ---- */
+
+struct shown {
+    const struct setting_info *info;
+    str name; /* "listen", "issuer.clerk.kind" */
+    str value;
+    enum config_source source;
+};
+
+static struct shown shown_setting(struct arena *arena, const struct config *config,
+                                  enum setting setting)
+{
+    const struct setting_info *info = setting_info(setting);
+
+    return (struct shown){info, info->name, config_value_text(arena, config, setting),
+                          config->sources[setting]};
+}
+
+static struct shown shown_issuer(struct arena *arena, const struct config_issuer *issuer,
+                                 enum issuer_setting setting)
+{
+    const struct config_spec *spec = config_issuer_spec(setting);
+
+    return (struct shown){
+        &spec->info,
+        arena_printf(arena, "issuer.%.*s.%.*s", STR_ARG(issuer->name), STR_ARG(spec->info.name)),
+        config_field_text(arena, spec, issuer), issuer->sources[setting]};
+}
+
+static size_t count_shown(const struct config *config)
+{
+    return SETTINGS_END + config->n_issuers * ISSUER_SETTINGS_END;
+}
+
+static struct shown shown_at(struct arena *arena, const struct config *config, size_t i)
+{
+    if (i < SETTINGS_END)
+        return shown_setting(arena, config, (enum setting)i);
+    i -= SETTINGS_END;
+    return shown_issuer(arena, &config->issuers[i / ISSUER_SETTINGS_END],
+                        (enum issuer_setting)(i % ISSUER_SETTINGS_END));
+}
+
 void config_write_columns(struct columns *table, const struct config *config)
 {
     columns_row(table, (const struct cell[]){{S("SETTING"), TINT_DIM},
@@ -94,17 +141,16 @@ void config_write_columns(struct columns *table, const struct config *config)
                                              {S("SOURCE"), TINT_DIM},
                                              {S("UNIT"), TINT_DIM},
                                              {S("MEANING"), TINT_DIM}});
-    for (int s = 0; s < SETTINGS_END; s++) {
-        const struct setting_info *info = setting_info((enum setting)s);
-        str value = config_value_text(table->arena, config, (enum setting)s);
-        bool is_default = config->sources[s] == CONFIG_DEFAULT;
-        columns_row(table,
-                    (const struct cell[]){
-                        {info->name, TINT_BOLD},
-                        {value.n ? value : S("(not set)"), value.n ? TINT_NONE : TINT_DIM},
-                        {config_source_text(config->sources[s]), is_default ? TINT_DIM : TINT_NOTE},
-                        {info->unit, TINT_NONE},
-                        {info->meaning, TINT_NONE}});
+    for (size_t i = 0; i < count_shown(config); i++) {
+        struct shown s = shown_at(table->arena, config, i);
+        columns_row(
+            table,
+            (const struct cell[]){
+                {s.name, TINT_BOLD},
+                {s.value.n ? s.value : S("(not set)"), s.value.n ? TINT_NONE : TINT_DIM},
+                {config_source_text(s.source), s.source == CONFIG_DEFAULT ? TINT_DIM : TINT_NOTE},
+                {s.info->unit, TINT_NONE},
+                {s.info->meaning, TINT_NONE}});
     }
 }
 
@@ -115,16 +161,16 @@ void config_write_json(struct arena *arena, const struct config *config, struct 
     json_open_object(&j, STR_NONE);
     json_put_text(&j, S("file"), config->file);
     json_open_array(&j, S("settings"));
-    for (int s = 0; s < SETTINGS_END; s++) {
-        const struct setting_info *info = setting_info((enum setting)s);
+    for (size_t i = 0; i < count_shown(config); i++) {
+        struct shown s = shown_at(arena, config, i);
         json_open_object(&j, STR_NONE);
-        json_put_text(&j, S("name"), info->name);
-        json_put_text(&j, S("value"), config_value_text(arena, config, (enum setting)s));
-        json_put_text(&j, S("source"), config_source_text(config->sources[s]));
-        json_put_text(&j, S("default"), info->if_absent);
-        json_put_text(&j, S("kind"), info->kind);
-        json_put_text(&j, S("unit"), info->unit);
-        json_put_text(&j, S("meaning"), info->meaning);
+        json_put_text(&j, S("name"), s.name);
+        json_put_text(&j, S("value"), s.value);
+        json_put_text(&j, S("source"), config_source_text(s.source));
+        json_put_text(&j, S("default"), s.info->if_absent);
+        json_put_text(&j, S("kind"), s.info->kind);
+        json_put_text(&j, S("unit"), s.info->unit);
+        json_put_text(&j, S("meaning"), s.info->meaning);
         json_close_object(&j);
     }
     json_close_array(&j);

@@ -8,33 +8,12 @@
 #include "base/banned.h"
 #include "base/text.h"
 
-/* clang-format off */
-#define OFFSET_TEXT(name)     offsetof(struct config, name)
-#define OFFSET_CHOICE(name)   offsetof(struct config, name)
-#define OFFSET_SECRET(name)   offsetof(struct config, name)
-#define OFFSET_INT(name)      offsetof(struct config, name)
-#define OFFSET_BOOL(name)     offsetof(struct config, name)
-#define OFFSET_DURATION(name) offsetof(struct config, name##_ms)
-#define OFFSET_BYTES(name)    offsetof(struct config, name##_bytes)
-#define OFFSET_LIST(name)     offsetof(struct config, name)
-
-#define CONST_STR(literal) {"" literal, sizeof(literal) - 1}
-
 static const struct config_spec specs[SETTINGS_END] = {
-#define SETTING(id, kind_, if_absent_, unit_, least_, most_, meaning_)                             \
-    [SETTING_##id] = {                                                                             \
-        .info = {.name = CONST_STR(#id), .kind = CONST_STR(#kind_),                                \
-                 .if_absent = CONST_STR(if_absent_), .unit = CONST_STR(unit_),                     \
-                 .meaning = CONST_STR(meaning_)},                                                  \
-        .kind = CONFIG_##kind_,                                                                    \
-        .least = CONST_STR(least_),                                                                \
-        .most = CONST_STR(most_),                                                                  \
-        .offset = OFFSET_##kind_(id),                                                              \
-    },
+#define SETTING(id, kind, if_absent, unit, least, most, meaning)                                   \
+    [SETTING_##id] = CONFIG_SPEC(config, id, kind, if_absent, unit, least, most, meaning),
 #include "config.def"
 #undef SETTING
 };
-/* clang-format on */
 
 const struct config_spec *config_spec(enum setting setting)
 {
@@ -180,13 +159,15 @@ static str check_proxies(struct arena *arena, const struct config_list *list)
     return STR_NONE;
 }
 
-typedef str (*text_check)(struct arena *arena, str value);
-
-static const text_check text_checks[SETTINGS_END] = {
-    [SETTING_listen] = check_listen,         [SETTING_metrics_listen] = check_listen,
-    [SETTING_public_url] = check_public_url, [SETTING_database_url] = check_database_url,
-    [SETTING_environment] = check_name,      [SETTING_api_vendor] = check_name,
-    [SETTING_admin_email] = check_email,
+static const struct config_checks checks[SETTINGS_END] = {
+    [SETTING_listen] = {.text = check_listen},
+    [SETTING_metrics_listen] = {.text = check_listen},
+    [SETTING_public_url] = {.text = check_public_url},
+    [SETTING_trusted_proxies] = {.list = check_proxies},
+    [SETTING_database_url] = {.text = check_database_url},
+    [SETTING_environment] = {.text = check_name},
+    [SETTING_api_vendor] = {.text = check_name},
+    [SETTING_admin_email] = {.text = check_email},
 };
 
 /* ---- kinds ---- */
@@ -210,15 +191,14 @@ static bool is_length_fit(const struct config_spec *spec, size_t n)
     return n >= bound(spec->least) && n <= bound(spec->most);
 }
 
-static str set_text(struct arena *arena, enum setting setting, str value, str *out)
+static str set_text(struct arena *arena, const struct config_spec *spec,
+                    const struct config_checks *check, str value, str *out)
 {
-    const struct config_spec *spec = &specs[setting];
-
     if (!is_length_fit(spec, value.n))
         return wrong_length(arena, spec);
     if (value.n && text_fault(value, value.n))
         return arena_printf(arena, "must be a text; this one %s", text_fault(value, value.n));
-    str reason = value.n && text_checks[setting] ? text_checks[setting](arena, value) : STR_NONE;
+    str reason = value.n && check->text ? check->text(arena, value) : STR_NONE;
     if (str_is_none(reason))
         *out = arena_dup(arena, value);
     return reason;
@@ -301,8 +281,8 @@ static str next_text(str *rest)
     return text;
 }
 
-static str set_list(struct arena *arena, const struct config_spec *spec, str value,
-                    struct config_list *out)
+static str set_list(struct arena *arena, const struct config_spec *spec,
+                    const struct config_checks *check, str value, struct config_list *out)
 {
     /* Every text but the last takes two bytes at least. */
     str *texts = arena_array(arena, value.n / 2 + 1, sizeof *texts);
@@ -314,20 +294,20 @@ static str set_list(struct arena *arena, const struct config_spec *spec, str val
     if (!is_length_fit(spec, list.n))
         return arena_printf(arena, "must be a list of %.*s to %.*s", STR_ARG(spec->least),
                             STR_ARG(spec->most));
-    str reason = check_proxies(arena, &list);
+    str reason = check->list ? check->list(arena, &list) : STR_NONE;
     if (str_is_none(reason))
         *out = list;
     return reason;
 }
 
-str config_set(struct arena *arena, struct config *config, enum setting setting, str value)
+str config_set_field(struct arena *arena, const struct config_spec *spec,
+                     const struct config_checks *check, void *base, str value)
 {
-    const struct config_spec *spec = &specs[setting];
-    void *field = (char *)config + spec->offset;
+    void *field = (char *)base + spec->offset;
 
     switch (spec->kind) {
     case CONFIG_TEXT:
-        return set_text(arena, setting, value, field);
+        return set_text(arena, spec, check, value, field);
     case CONFIG_SECRET:
         return set_secret(arena, spec, value, field);
     case CONFIG_CHOICE:
@@ -343,7 +323,12 @@ str config_set(struct arena *arena, struct config *config, enum setting setting,
         return set_number(arena, spec, value, bytes_parse, "size (a number and KiB, MiB or GiB)",
                           field);
     case CONFIG_LIST:
-        return set_list(arena, spec, value, field);
+        return set_list(arena, spec, check, value, field);
     }
     return STR_NONE;
+}
+
+str config_set(struct arena *arena, struct config *config, enum setting setting, str value)
+{
+    return config_set_field(arena, &specs[setting], &checks[setting], config, value);
 }

@@ -23,6 +23,34 @@ struct config_spec {
     size_t offset; /* of the field in struct config */
 };
 
+/* A line of config.def or issuer.def as a struct config_spec, for a field of struct `of`. */
+#define CONFIG_OFFSET_TEXT(of, name)     offsetof(struct of, name)
+#define CONFIG_OFFSET_CHOICE(of, name)   offsetof(struct of, name)
+#define CONFIG_OFFSET_SECRET(of, name)   offsetof(struct of, name)
+#define CONFIG_OFFSET_INT(of, name)      offsetof(struct of, name)
+#define CONFIG_OFFSET_BOOL(of, name)     offsetof(struct of, name)
+#define CONFIG_OFFSET_DURATION(of, name) offsetof(struct of, name##_ms)
+#define CONFIG_OFFSET_BYTES(of, name)    offsetof(struct of, name##_bytes)
+#define CONFIG_OFFSET_LIST(of, name)     offsetof(struct of, name)
+
+#define CONFIG_STR(literal)                                                                        \
+    {                                                                                              \
+        "" literal, sizeof(literal) - 1                                                            \
+    }
+
+/* clang-format off */
+#define CONFIG_SPEC(of, id, kind_, if_absent_, unit_, least_, most_, meaning_)                     \
+    {                                                                                              \
+        .info = {.name = CONFIG_STR(#id), .kind = CONFIG_STR(#kind_),                              \
+                 .if_absent = CONFIG_STR(if_absent_), .unit = CONFIG_STR(unit_),                   \
+                 .meaning = CONFIG_STR(meaning_)},                                                 \
+        .kind = CONFIG_##kind_,                                                                    \
+        .least = CONFIG_STR(least_),                                                               \
+        .most = CONFIG_STR(most_),                                                                 \
+        .offset = CONFIG_OFFSET_##kind_(of, id),                                                   \
+    }
+/* clang-format on */
+
 const struct config_spec *config_spec(enum setting setting);
 
 /* SETTINGS_END if there is none of that name. */
@@ -33,5 +61,22 @@ enum setting setting_find(str name);
  * STR_NONE, or what is valid: the rest of a sentence that starts with the setting's name.
  */
 str config_set(struct arena *arena, struct config *config, enum setting setting, str value);
+
+/* What a text, or the texts of a list, must be beyond their kind: STR_NONE, or what is valid. NULL
+ * asks for nothing. */
+struct config_checks {
+    str (*text)(struct arena *arena, str value);
+    str (*list)(struct arena *arena, const struct config_list *list);
+};
+
+/* The same for a field of another struct that is made from a table. */
+str config_set_field(struct arena *arena, const struct config_spec *spec,
+                     const struct config_checks *checks, void *base, str value);
+
+/* As it would be written in a file. */
+str config_field_text(struct arena *arena, const struct config_spec *spec, const void *base);
+
+/* host:port with the host's brackets taken off. False: not of that form. */
+bool config_split_listen(str listen, str *host, int64_t *port);
 
 #endif

@@ -22,6 +22,7 @@
 #include "http/reply.h"
 #include "idempotency/idempotency.h"
 #include "instance/instance.h"
+#include "issuers/issuers.h"
 #include "keys/keys.h"
 #include "people/people.h"
 
@@ -32,7 +33,14 @@ struct door {
     struct metrics *metrics;
 };
 
-enum credential { CREDENTIAL_NONE, CREDENTIAL_KEY, CREDENTIAL_SESSION, CREDENTIAL_OPERATOR };
+enum credential {
+    CREDENTIAL_NONE,
+    CREDENTIAL_KEY,
+    CREDENTIAL_SESSION,
+    CREDENTIAL_TOKEN,        /* an issuer's, in Authorization */
+    CREDENTIAL_TOKEN_COOKIE, /* the same in a cookie */
+    CREDENTIAL_OPERATOR,
+};
 
 /* One request on its way through; lives in the call's arena. */
 struct visit {
@@ -41,7 +49,7 @@ struct visit {
     struct http_reply *reply;
     const struct route *route;
     enum credential credential;
-    struct secret session; /* the cookie's token */
+    struct secret session; /* the token of a cookie or of an issuer */
     struct cx cx;
     struct principal who;
     struct decide_facts facts;
@@ -63,6 +71,7 @@ struct door *door_new(const struct door_settings *settings, struct store *store)
     router_add(&door->router, people_routes);
     router_add(&door->router, instance_routes);
     router_add(&door->router, audit_routes);
+    router_add(&door->router, issuer_routes);
     door->metrics = metrics_new(&door->router);
     return door;
 }
@@ -276,20 +285,48 @@ static bool is_operator(const struct http_req *req)
     return req->is_local && (req->local_uid == 0 || req->local_uid == (int64_t)geteuid());
 }
 
+/* RFC 6750 section 2.1. STR_NONE: another scheme, or a key, which is somebody's mistake. */
+static str bearer_of(const struct http_req *req, const struct key_form *form)
+{
+    str token = secret_reveal(&req->authorization);
+    str scheme = str_cut(&token, S(" "));
+
+    if (!str_ieq(scheme, S("Bearer")) || str_is_none(token) ||
+        holds_key(secret_reveal(&req->authorization), form))
+        return STR_NONE;
+    return str_trim(token);
+}
+
+/* What is sent on purpose goes before what the browser adds, and our own before others'. */
+static enum credential find_session(struct visit *v)
+{
+    str cookies = secret_reveal(&v->req->cookie);
+    str bearer = issuers_any() ? bearer_of(v->req, &keys_settings()->form) : STR_NONE;
+    str own = http_cookie(cookies, S(SESSION_COOKIE));
+    str token = issuers_any() ? http_cookie(cookies, S(TOKEN_COOKIE)) : STR_NONE;
+
+    secret_set(&v->session, !str_is_none(bearer) ? bearer : own.n ? own : token);
+    if (!str_is_none(bearer))
+        return CREDENTIAL_TOKEN;
+    if (own.n)
+        return CREDENTIAL_SESSION;
+    return token.n ? CREDENTIAL_TOKEN_COOKIE : CREDENTIAL_NONE;
+}
+
 static void find_credential(struct visit *v)
 {
     const struct http_req *req = v->req;
     const struct key_form *form = &keys_settings()->form;
+    enum credential session = find_session(v);
+    bool prefers_session = v->route->access.kind == ACCESS_SESSION && session != CREDENTIAL_NONE;
 
-    secret_set(&v->session, http_cookie(secret_reveal(&req->cookie), S(SESSION_COOKIE)));
-    bool prefers_session = v->route->access.kind == ACCESS_SESSION && secret_is_set(&v->session);
     if (req->n_api_keys > 0 && !prefers_session) {
         v->credential = CREDENTIAL_KEY;
         v->facts.text = key_text_judge(secret_reveal(&req->api_key), form);
         if (req->n_api_keys > 1)
             v->facts.text.fault = KEY_TEXT_TWICE;
-    } else if (secret_is_set(&v->session)) {
-        v->credential = CREDENTIAL_SESSION;
+    } else if (session != CREDENTIAL_NONE) {
+        v->credential = session;
     } else if (is_key_misplaced(req, form)) {
         v->credential = CREDENTIAL_KEY;
         v->facts.text.fault = KEY_TEXT_IN_WRONG_PLACE;
@@ -372,6 +409,15 @@ static enum err check_employer(struct visit *v)
     return fail(&v->cx, E_EMPLOYER_NOT_FOUND, "There is not exactly one employer to act for.");
 }
 
+static enum err find_person(struct visit *v)
+{
+    bool is_cookie = v->credential == CREDENTIAL_TOKEN_COOKIE;
+
+    if (v->credential == CREDENTIAL_SESSION)
+        return auth_find_session(&v->cx, &v->session, &v->who);
+    return issuers_find_session(&v->cx, &v->session, is_cookie, &v->who);
+}
+
 /* Worker: a session or the operator becomes a principal. */
 static enum err admit_person(struct visit *v)
 {
@@ -381,7 +427,7 @@ static enum err admit_person(struct visit *v)
         v->who =
             (struct principal){.kind = PRINCIPAL_OPERATOR, .id = S("operator"), .role = ROLE_ADMIN};
     else
-        TRY(auth_find_session(&v->cx, &v->session, &v->who));
+        TRY(find_person(v));
     v->cx.who = &v->who;
     TRY(check_role(v));
     TRY(people_act_for(&v->cx, acts_for, &v->who));
@@ -441,6 +487,9 @@ static enum err missing_credentials(struct visit *v)
         fail_hint(
             &v->cx, "Add the header line 'x-api-key: %.*s_%.*s_…' with your API key, or sign in.",
             STR_ARG(keys_settings()->form.prefix), STR_ARG(keys_settings()->form.environment));
+    else if (issuers_any())
+        fail_hint(&v->cx, "Sign in with POST /api/auth/login and send the cookie it sets, or send "
+                          "an issuer's session token: 'Authorization: Bearer …'.");
     else
         fail_hint(&v->cx, "Sign in with POST /api/auth/login and send the cookie it sets.");
     return E_MISSING_CREDENTIALS;
@@ -477,11 +526,14 @@ static enum http_next judge_visit(struct visit *v, struct http_call *call)
     case CREDENTIAL_NONE:
         return refuse_now(v, missing_credentials(v));
     case CREDENTIAL_SESSION:
+    case CREDENTIAL_TOKEN:
+    case CREDENTIAL_TOKEN_COOKIE:
     case CREDENTIAL_OPERATOR:
         break;
     }
     e = check_version(v);
-    if (e == E_OK)
+    /* No page can make a browser send Authorization: the rule is about what is sent unasked. */
+    if (e == E_OK && v->credential != CREDENTIAL_TOKEN)
         e = check_origin(v);
     return e == E_OK ? HTTP_ASK_STORE : refuse_now(v, e);
 }

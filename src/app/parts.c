@@ -12,11 +12,57 @@
 #include "http/reply.h"
 #include "idempotency/idempotency.h"
 #include "instance/instance.h"
+#include "issuers/issuers.h"
 #include "keys/keys.h"
 
 enum { SECOND_TICKS = 1000 / PARTS_TICK_MS, SWEEP_EVERY_S = 600 };
 
 /* ---- what the settings mean to each part ---- */
+
+static struct issuer_texts texts_of(const struct config_list *list)
+{
+    return (struct issuer_texts){list->texts, list->n};
+}
+
+static struct issuer issuer_of(struct arena *arena, const struct config_issuer *c)
+{
+    bool is_clerk = str_eq(c->kind, S("clerk"));
+    struct issuer_role *roles = arena_array(arena, c->role_map.n, sizeof *roles);
+    struct issuer issuer = {
+        .name = c->name,
+        .kind = is_clerk ? ISSUER_CLERK : ISSUER_OIDC,
+        .iss = c->issuer,
+        .jwks_url = c->jwks_url,
+        .pem = c->pem,
+        .audiences = texts_of(&c->audience),
+        .parties = texts_of(&c->authorized_parties),
+        .employer_claim = c->employer_claim,
+        .role_claim = c->role_claim,
+        .roles = roles,
+        .n_roles = c->role_map.n,
+        .employer_id = c->employer,
+        .create_users = c->create_users,
+        .link_by_email = c->link_by_email,
+        .leeway_ms = c->leeway_ms,
+    };
+
+    if (is_clerk && c->jwks_url.n == 0)
+        issuer.jwks_url = arena_printf(arena, "%.*s/.well-known/jwks.json", STR_ARG(c->issuer));
+    for (size_t i = 0; i < c->algorithms.n; i++)
+        issuer.algs[jws_alg_find(c->algorithms.texts[i])] = true;
+    for (size_t i = 0; i < c->role_map.n; i++)
+        issuer_role_parse(c->role_map.texts[i], &roles[i]);
+    return issuer;
+}
+
+static void start_issuers(struct arena *arena, const struct config *config)
+{
+    struct issuer list[ISSUERS_MAX];
+
+    for (size_t i = 0; i < config->n_issuers; i++)
+        list[i] = issuer_of(arena, &config->issuers[i]);
+    issuers_start(list, config->n_issuers);
+}
 
 static struct keys_settings keys_of(const struct config *config)
 {
@@ -49,7 +95,7 @@ static const struct door_settings *door_of(struct arena *arena, const struct con
     return settings;
 }
 
-static void start_rules(const struct config *config)
+static void start_rules(struct arena *arena, const struct config *config)
 {
     struct keys_settings keys = keys_of(config);
     struct auth_settings auth = auth_of(config);
@@ -66,6 +112,7 @@ static void start_rules(const struct config *config)
         .archive_folder = config->audit_archive_folder.p,
         .key_form = {S("mt"), config->key_environment},
     });
+    start_issuers(arena, config);
 }
 
 /* Requests that run hold on to what they have read, so nothing is freed before the end. */
@@ -107,7 +154,7 @@ enum err parts_start(struct parts *parts, const struct config *config, str *why)
 
     *parts =
         (struct parts){.arena = arena_new(), .config = config, .doing = "cannot open the store"};
-    start_rules(config);
+    start_rules(parts->arena, config);
     TRY(store_open(parts->arena, &options, &parts->store, why));
     parts->doing = "cannot use the instance key";
     TRY(start_instance(parts, why));
@@ -135,6 +182,7 @@ void parts_stop(struct parts *parts)
         finish_audit(parts);
     door_drop(&parts->door);
     store_drop(&parts->store);
+    issuers_stop();
     audit_stop();
     cohorts_start(0);
     auth_stop();
@@ -162,6 +210,9 @@ static void tick_second(struct parts *parts, int64_t second)
     cx.doing = "sweeping sessions";
     if (second % SWEEP_EVERY_S == 0 && auth_sweep(&cx) != E_OK)
         log_event(&cx, LOG_WARN, "sessions.not_swept", F("detail", cx.failure.detail));
+    cx.doing = "sweeping revoked sessions";
+    if (second % SWEEP_EVERY_S == 0 && issuers_any() && issuers_sweep(&cx) != E_OK)
+        log_event(&cx, LOG_WARN, "revocations.not_swept", F("detail", cx.failure.detail));
 }
 
 /* On SQLite the commit itself links the audit's lines. */

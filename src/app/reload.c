@@ -49,6 +49,10 @@ static void tell(struct arena *arena, const struct config *before, const struct 
     log_start(was_talkative ? before->log_least : after->log_least, after->log_is_json);
     for (int s = 0; s < SETTINGS_END; s++)
         tell_one(arena, before, after, (enum setting)s, &counts);
+    if (!config_issuers_are_same(arena, before, after)) {
+        counts.need_restart++;
+        log_event(NULL, LOG_WARN, "settings.need_restart", F("name", S("issuers")));
+    }
     log_event(NULL, LOG_INFO, "settings.reloaded", F("file", after->file),
               F("changed", counts.changed), F("needRestart", counts.need_restart));
     log_start(after->log_least, after->log_is_json);

@@ -16,6 +16,7 @@
 #include "base/banned.h"
 #include "base/log.h"
 #include "http/reply.h"
+#include "issuers/issuers.h"
 #include "people/people.h"
 
 static int complain(const char *what, str why)
@@ -112,6 +113,8 @@ static int serve(struct parts *parts, struct config *config)
     str why = STR_NONE;
 
     process_raise_file_limit();
+    if (!issuers_serve())
+        return complain("cannot read the issuers' keys", S("no thread could be started"));
     if (http_engine_start(parts->arena, &options, &service, &engine, &why) != E_OK)
         return complain("cannot listen", why);
     if (start_metrics(parts, engine, &scrape, &why) != E_OK) {

@@ -103,10 +103,12 @@ void http_reply_problem(const struct cx *cx, const struct http_req *req, enum er
         retry_after_s = info->status == 503 ? 5 : 1;
     if (retry_after_s > 0)
         http_reply_field(out, S("retry-after"), arena_printf(cx->arena, "%" PRId64, retry_after_s));
-    /* RFC 9110 section 11.6.1: a 401 must carry a challenge. */
+    /* RFC 9110 section 11.6.1: a 401 must carry a challenge; RFC 6750 section 3 for tokens. */
     if (info->status == 401)
         http_reply_field(out, S("www-authenticate"),
-                         S("ApiKey realm=\"sallyport\", header=\"x-api-key\""));
+                         str_starts(info->code, S("TOKEN_"))
+                             ? S("Bearer realm=\"sallyport\", error=\"invalid_token\"")
+                             : S("ApiKey realm=\"sallyport\", header=\"x-api-key\""));
 }
 
 enum err http_req_json(struct cx *cx, const struct http_req *req, json_t **out)

@@ -9,8 +9,7 @@
 #include "crypto/password.h"
 #include "keys/keys.h"
 
-/* Changes of employers and users are rare: one at a time, so that what was read is still so. */
-static enum err lock_people(struct tx *tx)
+enum err people_lock(struct tx *tx)
 {
     return tx_lock(tx, "people", S(""));
 }
@@ -30,6 +29,19 @@ static enum err audit_employer(struct cx *cx, struct tx *tx, const char *action,
             .detail = audit_detail(cx, F("name", employer->name),
                                    F("status", employer->is_active ? S("active") : S("inactive")),
                                    F("isApproved", employer->is_approved ? S("yes") : S("no")))});
+}
+
+/* Who may come in by another service's word, by number: what they are called there is theirs. */
+static enum err audit_identities(struct cx *cx, struct tx *tx, const char *kind, str id,
+                                 str employer_id, const struct identities *identities)
+{
+    return audit_write(
+        cx, tx,
+        &(struct audit_line){.action = arena_printf(cx->arena, "%s.linked", kind).p,
+                             .target_kind = kind,
+                             .target_id = id,
+                             .employer_id = employer_id,
+                             .detail = audit_detail(cx, F("identities", (int64_t)identities->n))});
 }
 
 static enum err audit_user(struct cx *cx, struct tx *tx, const char *action,
@@ -105,7 +117,7 @@ static enum err change_employer_in_tx(struct cx *cx, struct tx *tx, void *arg)
     struct employer *employer = change->out;
     struct form form;
 
-    TRY(lock_people(tx));
+    TRY(people_lock(tx));
     enum err e = people_find_employer(cx, tx, change->id, employer);
     if (e == E_ABSENT)
         return E_EMPLOYER_NOT_FOUND;
@@ -115,7 +127,15 @@ static enum err change_employer_in_tx(struct cx *cx, struct tx *tx, void *arg)
         employer->name = form_text(&form, "name", EMPLOYER_NAME_MAX_CHARS, true);
     people_read_status(&form, &employer->is_active);
     employer->is_approved = form_bool(&form, "isApproved", employer->is_approved);
+    people_read_identities(&form, "externalIds", &employer->identities);
+    bool has_identities = form_has(&form, "externalIds");
     TRY(form_close(&form));
+    if (has_identities) {
+        TRY(people_set_identities(cx, tx, IDENTITY_OF_EMPLOYER, employer->id,
+                                  &employer->identities));
+        TRY(audit_identities(cx, tx, "employer", employer->id, employer->id,
+                             &employer->identities));
+    }
     TRY(people_update_employer(tx, employer));
     return audit_employer(cx, tx, "employer.updated", employer);
 }
@@ -249,7 +269,7 @@ static enum err change_user_in_tx(struct cx *cx, struct tx *tx, void *arg)
     struct user *user = change->out;
     struct form form;
 
-    TRY(lock_people(tx));
+    TRY(people_lock(tx));
     enum err e = people_find_user(cx, tx, change->id, user);
     if (e == E_ABSENT)
         return E_USER_NOT_FOUND;
@@ -259,8 +279,14 @@ static enum err change_user_in_tx(struct cx *cx, struct tx *tx, void *arg)
     if (form_value(&form, "role"))
         user->role = people_read_role(&form, true);
     people_read_status(&form, &user->is_active);
+    people_read_identities(&form, "identities", &user->identities);
+    bool has_identities = form_has(&form, "identities");
     TRY(form_close(&form));
     TRY(check_admins_left(tx, &before, user));
+    if (has_identities) {
+        TRY(people_set_identities(cx, tx, IDENTITY_OF_USER, user->id, &user->identities));
+        TRY(audit_identities(cx, tx, "user", user->id, user->employer_id, &user->identities));
+    }
     TRY(people_update_user(tx, user, cx->now_ms));
     return user->is_active ? audit_user_change(cx, tx, &before, user)
                            : shut_out(cx, tx, &before, user);
@@ -300,7 +326,7 @@ static enum err insert_first(struct cx *cx, struct tx *tx, void *arg)
     struct employer_list employers;
 
     /* Another node may be making its first start as well. */
-    TRY(lock_people(tx));
+    TRY(people_lock(tx));
     TRY(look_for_admin(cx, tx, first));
     if (!first->is_needed)
         return E_OK;

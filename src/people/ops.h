@@ -8,7 +8,8 @@
 enum err people_add_employer(struct cx *cx, str name, bool is_approved, struct employer *out);
 enum err people_page_employers(struct cx *cx, str after, int64_t limit, struct employer_list *out);
 
-/* From a PATCH body: name, status, isApproved. E_EMPLOYER_NOT_FOUND, E_INVALID_REQUEST. */
+/* From a PATCH body: name, status, isApproved, externalIds. E_EMPLOYER_NOT_FOUND,
+ * E_INVALID_REQUEST. */
 enum err people_change_employer(struct cx *cx, str id, const json_t *patch, struct employer *out);
 
 /*
@@ -25,9 +26,20 @@ enum err people_page_users(struct cx *cx, str employer_id, str after, int64_t li
 enum err people_get_user(struct cx *cx, str id, struct user *out);
 
 /*
- * From a PATCH body: role, status. Deactivating revokes the keys the user created and ends their
- * sessions, in the same transaction. E_USER_NOT_FOUND, E_LAST_ADMIN, E_INVALID_REQUEST.
+ * From a PATCH body: role, status, identities. Deactivating revokes the keys the user created and
+ * ends their sessions, in the same transaction. E_USER_NOT_FOUND, E_LAST_ADMIN, E_INVALID_REQUEST.
  */
 enum err people_change_user(struct cx *cx, str id, const json_t *patch, struct user *out);
+
+/*
+ * In a transaction that holds the lock on people: these and no others.
+ *
+ * E_IDENTITY_TAKEN  one of them is somebody else's; the detail names it
+ */
+enum err people_set_identities(struct cx *cx, struct tx *tx, enum identity_kind kind, str owner_id,
+                               const struct identities *identities);
+
+/* Changes of employers and users are rare: one at a time, so that what was read is still so. */
+enum err people_lock(struct tx *tx);
 
 #endif

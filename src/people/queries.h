@@ -4,12 +4,18 @@
 
 #include "people/people.h"
 
+struct identities {
+    struct identity *list; /* room for IDENTITIES_MAX */
+    size_t n;
+};
+
 struct employer {
     str id;
     str name;
     bool is_active;
     bool is_approved;
     int64_t created_at_ms;
+    struct identities identities;
 };
 
 struct user {
@@ -21,6 +27,7 @@ struct user {
     str password_hash; /* STR_NONE: cannot sign in with a password; never read back */
     bool is_active;
     int64_t created_at_ms;
+    struct identities identities;
 };
 
 struct employer_list {
@@ -51,5 +58,21 @@ enum err people_list_users(struct cx *cx, struct tx *tx, str employer_id, str af
 enum err people_update_user(struct tx *tx, const struct user *user, int64_t now_ms);
 enum err people_count_active_admins(struct tx *tx, int64_t *out);
 enum err people_count_admins(struct tx *tx, int64_t *out);
+
+/* The rows of user_identity or employer_identity of one owner. */
+enum identity_kind { IDENTITY_OF_USER, IDENTITY_OF_EMPLOYER };
+
+enum err people_list_identities(struct cx *cx, struct tx *tx, enum identity_kind kind, str owner_id,
+                                struct identities *out);
+enum err people_delete_identities(struct tx *tx, enum identity_kind kind, str owner_id);
+
+/* *is_new: false if somebody is linked to it already, who stays so. */
+enum err people_insert_identity(struct tx *tx, enum identity_kind kind,
+                                const struct identity *identity, str owner_id, int64_t now_ms,
+                                bool *is_new);
+
+/* The user with an address, patients included. E_ABSENT */
+enum err people_find_by_email(struct cx *cx, struct tx *tx, str email_folded,
+                              struct known_user *out);
 
 #endif

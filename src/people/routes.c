@@ -5,6 +5,18 @@
 static const char EMPLOYERS_LIST = 'e';
 static const char USERS_LIST = 'u';
 
+static void write_identities(struct json_out *j, str key, const struct identities *identities)
+{
+    json_open_array(j, key);
+    for (size_t i = 0; i < identities->n; i++) {
+        json_open_object(j, STR_NONE);
+        json_put_text(j, S("issuer"), identities->list[i].issuer);
+        json_put_text(j, S("id"), identities->list[i].id);
+        json_close_object(j);
+    }
+    json_close_array(j);
+}
+
 static void write_employer(struct cx *cx, struct json_out *j, const void *what)
 {
     const struct employer *employer = what;
@@ -15,6 +27,7 @@ static void write_employer(struct cx *cx, struct json_out *j, const void *what)
     json_put_text(j, S("name"), employer->name);
     json_put_text(j, S("status"), employer->is_active ? S("active") : S("inactive"));
     json_put_bool(j, S("isApproved"), employer->is_approved);
+    write_identities(j, S("externalIds"), &employer->identities);
     json_put_time(j, S("createdAt"), employer->created_at_ms);
     json_close_object(j);
 }
@@ -30,6 +43,7 @@ static void write_user(struct cx *cx, struct json_out *j, const void *what)
     json_put_text(j, S("role"), role_text(user->role));
     json_put_text(j, S("employerId"), user->employer_id);
     json_put_text(j, S("status"), user->is_active ? S("active") : S("inactive"));
+    write_identities(j, S("identities"), &user->identities);
     json_put_time(j, S("createdAt"), user->created_at_ms);
     json_close_object(j);
 }

@@ -52,3 +52,32 @@ void people_read_status(struct form *f, bool *is_active)
     else if (status.n)
         form_problem(f, "status", "must be active or inactive");
 }
+
+static void read_identity(struct form *list, const json_t *item, size_t i, struct identity *out)
+{
+    struct form form;
+
+    form_open_row(&form, list, item, (int64_t)i);
+    out->issuer =
+        arena_dup(list->cx->arena, form_text(&form, "issuer", IDENTITY_ISSUER_MAX_CHARS, true));
+    out->id = arena_dup(list->cx->arena, form_text(&form, "id", IDENTITY_ID_MAX_CHARS, true));
+    form_close_part(&form);
+}
+
+void people_read_identities(struct form *f, const char *member, struct identities *out)
+{
+    const json_t *list = form_value(f, member);
+    const json_t *item;
+    size_t i;
+
+    if (!list)
+        return;
+    if (!json_is_array(list) || json_array_size(list) > IDENTITIES_MAX) {
+        form_problem(f, member, "must be a list of at most %d objects with issuer and id",
+                     IDENTITIES_MAX);
+        return;
+    }
+    out->list = arena_array(f->cx->arena, json_array_size(list), sizeof *out->list);
+    out->n = json_array_size(list);
+    json_array_foreach(list, i, item) read_identity(f, item, i, &out->list[i]);
+}

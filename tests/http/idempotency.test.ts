@@ -11,11 +11,14 @@ import { field, json, type Answer, type Call } from "./harness/raw.js";
 import { ADMIN_EMAIL, Instance, startServer, type Server } from "./harness/server.js";
 import { eventually, newTenant, refused, refusedWith, somebody, type Tenant } from "./harness/util.js";
 
+/** Tokens of it are not needed here, but it must be one of the server's. */
+const ISSUER = "https://sso.example.test";
+
 let server: Server;
 let root: Sallyport;
 let tenant: Tenant;
 before(async () => {
-  server = await startServer();
+  server = await startServer({ issuer_sso_issuer: ISSUER, issuer_sso_jwks_url: "https://localhost:1/keys", issuer_sso_audience: "sallyport" });
   root = await server.admin();
   tenant = await newTenant(server);
 });
@@ -88,6 +91,7 @@ test("every route of a change answers again, byte for byte, and changes nothing"
     ["an employer's change", admin, "PATCH", `/api/admin/employers/${employer.id}`, { status: "inactive" }],
     ["a user", admin, "POST", "/api/admin/users", { email: `O'Hara.ü+${randomUUID()}@users.test`, role: "MEMBER", password: "correct horse battery" }],
     ["a user's change", admin, "PATCH", `/api/admin/users/${user.id}`, { status: "inactive" }],
+    ["the end of an issuer's session", admin, "POST", "/api/admin/revoked-sessions", { issuer: ISSUER, sid: "sess_1" }],
     ["the instance key", admin, "POST", "/api/admin/instance-key/rotate", undefined],
   ];
   for (const [what, caller, method, target, body] of routes) {

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 
+import { KeyServer, makeKey, now, sign } from "./harness/issuers.js";
 import { ADMIN_EMAIL, ADMIN_PASSWORD, Instance } from "./harness/server.js";
 import { inventedKey, newTenant, somebody } from "./harness/util.js";
 
@@ -19,7 +20,14 @@ function assertHoldsNone(where: string, bytes: Buffer, secrets: Map<string, stri
 }
 
 test("no raw key, password or session token outlives its request", async () => {
-  const instance = new Instance({ log_level: "debug" });
+  const issuerKey = await makeKey("k");
+  const issuer = await KeyServer.start([issuerKey.jwk]);
+  const instance = new Instance({
+    log_level: "debug",
+    issuer_x_issuer: "https://sso.example.test",
+    issuer_x_jwks_url: issuer.url,
+    issuer_x_authorized_parties: "https://app.example.test",
+  });
   const server = await instance.start();
   const secrets = new Map<string, string>();
   /** A key's random digits too: a part of it must not lie about either. */
@@ -79,6 +87,19 @@ test("no raw key, password or session token outlives its request", async () => {
     await server.cliJson(["users", "create", "--email", "cli@users.test", "--role", "MEMBER", "--employer", tenant.employerId, "--password-stdin"], `${stdinPassword}\n`);
     await tenant.member.logout();
 
+    // Tokens of an issuer: one that is taken, one that nobody is linked to, one that is too late.
+    const member = (await root.listUsers({ employerId: tenant.employerId })).users.find((user) => user.role === "MEMBER");
+    await root.updateUser(member?.id ?? "", { identities: [{ issuer: "https://sso.example.test", id: "kim" }] });
+    for (const [what, claims] of [["good", {}], ["unlinked", { sub: "x" }], ["late", { exp: 1 }]] as const) {
+      const whole = { iss: "https://sso.example.test", azp: "https://app.example.test", sub: "kim", exp: now() + 60, ...claims };
+      const token = await sign(issuerKey, whole);
+      secrets.set(`a token that is ${what}`, token);
+      secrets.set(`the signature of a token that is ${what}`, token.split(".")[2] ?? assert.fail());
+      const answer = await server.call({ target: "/api/auth/me", fields: { authorization: `Bearer ${token}` } });
+      assert.equal(answer.status, { good: 200, unlinked: 403, late: 401 }[what]);
+      await server.call({ target: "/api/auth/me", fields: { cookie: `__session=${token}` } });
+    }
+
     // The requirement itself has a time in it: two seconds after the last use.
     await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
 
@@ -102,5 +123,6 @@ test("no raw key, password or session token outlives its request", async () => {
     assertHoldsNone("the log, after the stop", Buffer.from(server.log), secrets);
   } finally {
     await server.stop();
+    await issuer.stop();
   }
 });

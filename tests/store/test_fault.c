@@ -6,9 +6,14 @@
 #include "fixture.h"
 
 #include <inttypes.h>
+#include <openssl/pem.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "app/parts.h"
 #include "base/json.h"
+#include "crypto/jws.h"
 #include "store/fault.h"
 
 enum { CALLS_MAX = 1000, TABLES_MAX = 64, TEXT_BYTES = 512 };
@@ -27,24 +32,61 @@ struct world {
     struct parts parts;
     struct store *real;
     struct tables tables; /* once they have been asked for */
+    struct jws_key *issuer_key;
     char employer_id[64];
     int n_made; /* numbers what is made, so that each is another */
 };
 
+#define ISS "https://issuer.test"
+
+/* An issuer of session tokens, with its key in a file that is gone once it has been read. */
+static void make_issuer_key(struct world *w, char file[])
+{
+    EVP_PKEY *pkey = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    int fd = mkstemp(file);
+    FILE *f = fdopen(fd, "w");
+    char text[1024] = "";
+    const char *why;
+
+    assert_non_null(f);
+    PEM_write_PUBKEY(f, pkey);
+    fclose(f);
+    BIO *bio = BIO_new(BIO_s_mem());
+    PEM_write_bio_PrivateKey(bio, pkey, NULL, NULL, 0, NULL, NULL);
+    assert_true(BIO_read(bio, text, sizeof text - 1) > 0);
+    BIO_free(bio);
+    EVP_PKEY_free(pkey);
+    str rest = str_of(text);
+    w->issuer_key = jws_key_from_pem(&rest, &why);
+    assert_non_null(w->issuer_key);
+}
+
 static void load_config(struct world *w)
 {
+    char issuer_file[] = "/tmp/test_fault.XXXXXX";
+    char issuer[] = "SALLYPORT_ISSUER_T_ISSUER=" ISS;
+    char algorithms[] = "SALLYPORT_ISSUER_T_ALGORITHMS=EdDSA";
+    char audience[] = "SALLYPORT_ISSUER_T_AUDIENCE=us";
+    char employer_claim[] = "SALLYPORT_ISSUER_T_EMPLOYER_CLAIM=org";
+    char create_users[] = "SALLYPORT_ISSUER_T_CREATE_USERS=true";
+    char pem_file[100];
     char url_flag[600];
     char key_line[] = "SALLYPORT_KEY="
                       "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
-    char *args[] = {url_flag, NULL}, *environment[] = {key_line, NULL};
+    char *args[] = {url_flag, NULL};
+    char *environment[] = {key_line,       issuer,       algorithms, audience,
+                           employer_claim, create_users, pem_file,   NULL};
     struct config_input in = {args, environment, "/nonexistent/sallyport.conf", false};
     str why = STR_NONE;
 
+    make_issuer_key(w, issuer_file);
+    snprintf(pem_file, sizeof pem_file, "SALLYPORT_ISSUER_T_PEM_FILE=%s", issuer_file);
     snprintf(url_flag, sizeof url_flag, "--database-url=%s", w->f.url);
     if (!config_load(w->f.arena, &in, &w->config, &why)) {
         print_error("%.*s\n", STR_ARG(why));
         assert_true(false);
     }
+    unlink(issuer_file);
 }
 
 struct answer {
@@ -78,14 +120,15 @@ static struct answer answer_of(struct world *w, const struct http_reply *reply)
     return answer;
 }
 
+/* A token makes the call its subject's, and not the operator's. */
 static struct answer ask(struct world *w, enum http_method method, const char *path,
-                         const char *body, struct http_field extra)
+                         const char *body, struct http_field extra, const char *token)
 {
     struct http_field fields[3] = {{.name = S("content-type"), .value = S("application/json")}};
     size_t n = 1;
     str rest = str_of(path);
 
-    if (w->employer_id[0])
+    if (w->employer_id[0] && !token[0])
         fields[n++] =
             (struct http_field){.name = S("x-employer-id"), .value = str_of(w->employer_id)};
     if (extra.name.n)
@@ -101,16 +144,19 @@ static struct answer ask(struct world *w, enum http_method method, const char *p
                            .local_uid = 0};
     struct http_reply reply;
 
+    if (token[0])
+        secret_set(&req.authorization, arena_printf(w->f.arena, "Bearer %s", token));
     door_run_local(w->parts.door, w->f.arena, &req, &reply);
     struct answer answer = answer_of(w, &reply);
     http_reply_drop(&reply);
+    secret_drop(&req.authorization);
     return answer;
 }
 
 static struct answer ask_plainly(struct world *w, enum http_method method, const char *path,
                                  const char *body)
 {
-    return ask(w, method, path, body, (struct http_field){0});
+    return ask(w, method, path, body, (struct http_field){0}, "");
 }
 
 static const struct door_settings door_settings = {.api_vendor = {"boundedhealth", 13}};
@@ -135,6 +181,10 @@ static int world_setup(void **state)
     struct answer made = ask_plainly(w, HTTP_POST, "/api/admin/employers", "{\"name\":\"Acme\"}");
     assert_int_equal(made.status, 201);
     memcpy(w->employer_id, made.id, sizeof w->employer_id);
+    made = ask_plainly(w, HTTP_PATCH,
+                       arena_printf(w->f.arena, "/api/admin/employers/%s", w->employer_id).p,
+                       "{\"externalIds\":[{\"issuer\":\"" ISS "\",\"id\":\"acme\"}]}");
+    assert_int_equal(made.status, 200);
     *state = w;
     return 0;
 }
@@ -147,6 +197,7 @@ static int world_teardown(void **state)
     w->parts.store = w->real;
     parts_stop(&w->parts);
     config_drop(&w->config);
+    jws_key_drop(&w->issuer_key);
     fixture_done(&w->f);
     free(w);
     return 0;
@@ -264,6 +315,7 @@ struct request {
     char path[TEXT_BYTES];
     char body[TEXT_BYTES];
     char key[64]; /* an Idempotency-Key, or none */
+    char token[TEXT_BYTES];
 };
 
 /* Makes what the request is about, and writes the request; run without faults. */
@@ -273,7 +325,7 @@ static struct answer send(struct world *w, const struct request *r)
 {
     struct http_field key = {.name = S("idempotency-key"), .value = str_of(r->key)};
 
-    return ask(w, r->method, r->path, r->body, r->key[0] ? key : (struct http_field){0});
+    return ask(w, r->method, r->path, r->body, r->key[0] ? key : (struct http_field){0}, r->token);
 }
 
 static struct answer make_key(struct world *w)
@@ -398,6 +450,53 @@ static void deactivating_a_user(struct world *w, struct request *out)
     snprintf(out->body, TEXT_BYTES, "{\"status\":\"inactive\"}");
 }
 
+static void linking_a_user(struct world *w, struct request *out)
+{
+    creating_a_user(w, out);
+    struct answer made = send(w, out);
+    assert_int_equal(made.status, 201);
+    out->method = HTTP_PATCH;
+    snprintf(out->path, TEXT_BYTES, "/api/admin/users/%s", made.id);
+    snprintf(out->body, TEXT_BYTES,
+             "{\"identities\":[{\"issuer\":\"" ISS "\",\"id\":\"s%d\"},"
+             "{\"issuer\":\"https://other.test\",\"id\":\"s%d\"}]}",
+             w->n_made, w->n_made);
+}
+
+static void linking_an_employer(struct world *w, struct request *out)
+{
+    creating_an_employer(w, out);
+    struct answer made = send(w, out);
+    assert_int_equal(made.status, 201);
+    out->method = HTTP_PATCH;
+    snprintf(out->path, TEXT_BYTES, "/api/admin/employers/%s", made.id);
+    snprintf(out->body, TEXT_BYTES, "{\"externalIds\":[{\"issuer\":\"" ISS "\",\"id\":\"o%d\"}]}",
+             ++w->n_made);
+}
+
+static void ending_a_session(struct world *w, struct request *out)
+{
+    out->method = HTTP_POST;
+    snprintf(out->path, TEXT_BYTES, "/api/admin/revoked-sessions");
+    snprintf(out->body, TEXT_BYTES, "{\"issuer\":\"" ISS "\",\"sid\":\"s%d\"}", ++w->n_made);
+}
+
+static void coming_for_the_first_time_with_a_token(struct world *w, struct request *out)
+{
+    int n = ++w->n_made;
+    str payload = arena_printf(w->f.arena,
+                               "{\"iss\":\"" ISS "\",\"aud\":\"us\",\"sub\":\"new%d\","
+                               "\"email\":\"new%d@u.test\",\"org\":\"acme\",\"sid\":\"s\","
+                               "\"exp\":%" PRId64 "}",
+                               n, n, time_now_ms() / SECOND_MS + 600);
+    str token = jws_sign(w->f.arena, JWS_EDDSA, w->issuer_key, S("{\"alg\":\"EdDSA\"}"), payload);
+
+    out->method = HTTP_GET;
+    snprintf(out->path, TEXT_BYTES, "/api/auth/me");
+    assert_true(token.n < TEXT_BYTES);
+    snprintf(out->token, TEXT_BYTES, "%.*s", STR_ARG(token));
+}
+
 static void listing_patients(struct world *w, struct request *out)
 {
     (void)w;
@@ -497,6 +596,10 @@ static const struct {
     {"changing an employer", changing_an_employer},
     {"creating a user", creating_a_user},
     {"deactivating a user", deactivating_a_user},
+    {"linking a user", linking_a_user},
+    {"linking an employer", linking_an_employer},
+    {"ending a session", ending_a_session},
+    {"coming for the first time with a token", coming_for_the_first_time_with_a_token},
     {"listing patients", listing_patients},
     {"listing keys", listing_keys},
 };

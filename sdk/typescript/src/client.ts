@@ -26,6 +26,11 @@ export interface ClientOptions {
   apiKey?: string | undefined;
   /** The value of the cookie sallyport_session, if there is a session already; login() sets it. */
   sessionCookie?: string | undefined;
+  /**
+   * A session token of a configured issuer (Clerk, any OpenID Connect provider), for people instead
+   * of login(). Such tokens live for a minute or so: give a function, which is asked before each call.
+   */
+  token?: string | (() => string | undefined | Promise<string | undefined>) | undefined;
   /** Sent with each call. */
   apiVersion?: "2026-02-01" | "v1" | undefined;
   /** Lets an ADMIN act for another employer. */
@@ -80,13 +85,15 @@ export class Sallyport {
       ...(options.fetch ? { fetch: options.fetch } : {}),
     });
     this.http.use({
-      onRequest: ({ request }) => {
+      onRequest: async ({ request }) => {
         const set = (name: string, value: string | undefined): void => {
           if (value !== undefined && !request.headers.has(name)) request.headers.set(name, value);
         };
         set("x-api-version", options.apiVersion ?? "2026-02-01");
         set("x-api-key", options.apiKey);
         set("x-employer-id", options.employerId);
+        const token = typeof options.token === "function" ? await options.token() : options.token;
+        set("authorization", token && `Bearer ${token}`);
         set("cookie", this.#session && `${COOKIE}=${this.#session}`);
       },
       onResponse: async ({ response }) => {
@@ -203,6 +210,11 @@ export class Sallyport {
   updateUser(userId: string, patch: Schemas["UserPatch"], options: ChangeOptions = {}): Promise<User> {
     const params = { path: { userId }, ...once(options) };
     return data(this.http.PATCH("/api/admin/users/{userId}", { params, body: patch }));
+  }
+
+  /** End a session that an issuer has begun: its tokens are refused from then on. */
+  revokeSession(issuer: string, sid: string): Promise<Schemas["RevokedSession"]> {
+    return data(this.http.POST("/api/admin/revoked-sessions", { body: { issuer, sid } }));
   }
 
   /** A new instance key; what the present one made stays valid until the next rotation. */

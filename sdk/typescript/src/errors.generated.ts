@@ -122,6 +122,42 @@ export const errors = {
     cause: "This account or this address has failed to sign in too often.",
     fix: "Wait for the time in Retry-After, then try again.",
   },
+  TOKEN_INVALID: {
+    status: 401,
+    message: "The session token is not valid.",
+    cause: "It is malformed, not signed by its issuer, or signed in a way that is not allowed; or it is no session token.",
+    fix: "Follow the detail; send the issuer's own session token, unchanged, in 'Authorization: Bearer'.",
+  },
+  TOKEN_EXPIRED: {
+    status: 401,
+    message: "The session token has expired.",
+    cause: "Its exp has passed.",
+    fix: "Get a new token from the issuer; if it is new, compare the two clocks.",
+  },
+  TOKEN_NOT_YET_VALID: {
+    status: 401,
+    message: "The session token is not valid yet.",
+    cause: "Its nbf or iat is ahead of this server's clock.",
+    fix: "Set the clocks; or raise the issuer's leeway.",
+  },
+  TOKEN_ISSUER_UNKNOWN: {
+    status: 401,
+    message: "The session token's issuer is not known.",
+    cause: "Its iss is not, to the letter, the issuer of a section [issuer NAME].",
+    fix: "Compare the token's iss with the settings, the slash at the end included.",
+  },
+  TOKEN_AUDIENCE: {
+    status: 401,
+    message: "The session token is for another audience.",
+    cause: "Its aud holds none of the audience that is configured.",
+    fix: "Ask the issuer for a token for this server, or add its aud to the issuer's audience.",
+  },
+  TOKEN_PARTY: {
+    status: 401,
+    message: "The session token was given to another party.",
+    cause: "Its azp is missing, or not one of the authorized_parties that are configured.",
+    fix: "Sign in on a page of this service, or add its origin to the issuer's authorized_parties.",
+  },
   INVALID_API_KEY: {
     status: 401,
     message: "The API key is not valid.",
@@ -188,6 +224,12 @@ export const errors = {
     cause: "The route needs a role that the user does not have.",
     fix: "Ask an employer admin to do it, or to change the role.",
   },
+  USER_UNKNOWN: {
+    status: 403,
+    message: "The signed-in person is not known here.",
+    cause: "No user is linked to the token's subject, and none is made for it.",
+    fix: "Ask an ADMIN to link the subject named in the hint to a user.",
+  },
   ORIGIN_NOT_ALLOWED: {
     status: 403,
     message: "The request comes from another site.",
@@ -235,6 +277,12 @@ export const errors = {
     message: "This email address cannot be used.",
     cause: "An account with this address exists on this server.",
     fix: "Use another address.",
+  },
+  IDENTITY_TAKEN: {
+    status: 409,
+    message: "This identity is linked already.",
+    cause: "Another user or employer is linked to it.",
+    fix: "Take it away from the other one first.",
   },
   LAST_ADMIN: {
     status: 409,
@@ -301,6 +349,12 @@ export const errors = {
     message: "The server is stopping.",
     cause: "It finishes what is running and takes no new requests.",
     fix: "Retry after the time in Retry-After, on a new connection.",
+  },
+  ISSUER_UNREACHABLE: {
+    status: 503,
+    message: "The session token cannot be checked now.",
+    cause: "The keys of its issuer are not known: it has not answered yet, or not for a day.",
+    fix: "Retry after the time in Retry-After; the log says why its keys could not be read.",
   },
 } as const;
 

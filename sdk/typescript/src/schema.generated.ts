@@ -369,6 +369,27 @@ export interface paths {
         patch: operations["updateEmployer"];
         trace?: never;
     };
+    "/api/admin/revoked-sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End a session that an issuer has begun
+         * @description From then on every token with this `sid` is refused with `SESSION_INVALID`, until `endsAt`.
+         *     End the session at the issuer too.
+         */
+        post: operations["revokeSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/admin/users": {
         parameters: {
             query?: never;
@@ -949,12 +970,45 @@ export interface components {
             patients: components["schemas"]["Patient"][];
             nextCursor: components["schemas"]["NextCursor"];
         };
+        /**
+         * @description As issuers of session tokens know them: the `sub` of a user, the organization's id of an
+         *     employer. A list in a request replaces the one there was.
+         * @example [
+         *       {
+         *         "issuer": "https://clerk.example.org",
+         *         "id": "user_2abc"
+         *       }
+         *     ]
+         */
+        Identities: {
+            /** @description The tokens' `iss`. */
+            issuer: string;
+            id: string;
+        }[];
+        /**
+         * @example {
+         *       "issuer": "https://clerk.example.org",
+         *       "sid": "sess_2def"
+         *     }
+         */
+        SessionRevocation: {
+            /** @description The `iss` of a configured issuer. */
+            issuer: string;
+            /** @description The `sid` of the session's tokens. */
+            sid: string;
+        };
+        RevokedSession: {
+            issuer: string;
+            sid: string;
+            endsAt: components["schemas"]["Instant"];
+        };
         Employer: {
             id: components["schemas"]["EmployerId"];
             name: string;
             status: components["schemas"]["Status"];
             /** @description Whether its API keys may be used. */
             isApproved: boolean;
+            externalIds: components["schemas"]["Identities"];
             createdAt: components["schemas"]["Instant"];
         };
         EmployerList: {
@@ -975,6 +1029,7 @@ export interface components {
             name?: string;
             status?: components["schemas"]["Status"];
             isApproved?: boolean;
+            externalIds?: components["schemas"]["Identities"];
         };
         User: {
             id: components["schemas"]["UserId"];
@@ -982,6 +1037,7 @@ export interface components {
             role: components["schemas"]["Role"];
             employerId: components["schemas"]["EmployerId"];
             status: components["schemas"]["Status"];
+            identities: components["schemas"]["Identities"];
             createdAt: components["schemas"]["Instant"];
         };
         UserList: {
@@ -1002,6 +1058,7 @@ export interface components {
         UserPatch: {
             role?: components["schemas"]["Role"];
             status?: components["schemas"]["Status"];
+            identities?: components["schemas"]["Identities"];
         };
         AuditLine: {
             /** @example aud_01j8z6m3q4v5w6x7y8z9a0bc */
@@ -1124,7 +1181,7 @@ export interface components {
          * @description Why a request was refused. GET /docs/errors/{code} explains each; new ones may be added.
          * @enum {string}
          */
-        ErrorCode: "MALFORMED_REQUEST" | "REQUEST_TIMEOUT" | "URI_TOO_LONG" | "HEADERS_TOO_LARGE" | "NOT_IMPLEMENTED" | "HTTP_VERSION_NOT_SUPPORTED" | "EXPECTATION_FAILED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_JSON" | "INVALID_REQUEST" | "INVALID_CURSOR" | "UNSUPPORTED_API_VERSION" | "MISSING_CREDENTIALS" | "SESSION_REQUIRED" | "SESSION_INVALID" | "LOGIN_FAILED" | "LOGIN_THROTTLED" | "INVALID_API_KEY" | "API_KEY_REVOKED" | "API_KEY_INACTIVE" | "API_KEY_NOT_YET_VALID" | "API_KEY_EXPIRED" | "EMPLOYER_INACTIVE" | "EMPLOYER_NOT_APPROVED" | "API_KEY_IP_NOT_ALLOWED" | "GEO_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "INSUFFICIENT_ROLE" | "ORIGIN_NOT_ALLOWED" | "RATE_LIMITED" | "API_KEY_NOT_FOUND" | "EMPLOYER_NOT_FOUND" | "USER_NOT_FOUND" | "API_KEY_LIMIT" | "API_KEY_NOT_LIVE" | "EMAIL_TAKEN" | "LAST_ADMIN" | "IDEMPOTENCY_KEY_REUSED" | "IDEMPOTENCY_IN_PROGRESS" | "IDEMPOTENCY_SECRET_GONE" | "INSTANCE_KEY_FIXED" | "COHORT_INVALID" | "FOREIGN_EMAIL_LIMIT" | "INTERNAL_ERROR" | "STORE_DOWN" | "OVERLOADED" | "SHUTTING_DOWN";
+        ErrorCode: "MALFORMED_REQUEST" | "REQUEST_TIMEOUT" | "URI_TOO_LONG" | "HEADERS_TOO_LARGE" | "NOT_IMPLEMENTED" | "HTTP_VERSION_NOT_SUPPORTED" | "EXPECTATION_FAILED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_JSON" | "INVALID_REQUEST" | "INVALID_CURSOR" | "UNSUPPORTED_API_VERSION" | "MISSING_CREDENTIALS" | "SESSION_REQUIRED" | "SESSION_INVALID" | "LOGIN_FAILED" | "LOGIN_THROTTLED" | "TOKEN_INVALID" | "TOKEN_EXPIRED" | "TOKEN_NOT_YET_VALID" | "TOKEN_ISSUER_UNKNOWN" | "TOKEN_AUDIENCE" | "TOKEN_PARTY" | "INVALID_API_KEY" | "API_KEY_REVOKED" | "API_KEY_INACTIVE" | "API_KEY_NOT_YET_VALID" | "API_KEY_EXPIRED" | "EMPLOYER_INACTIVE" | "EMPLOYER_NOT_APPROVED" | "API_KEY_IP_NOT_ALLOWED" | "GEO_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "INSUFFICIENT_ROLE" | "USER_UNKNOWN" | "ORIGIN_NOT_ALLOWED" | "RATE_LIMITED" | "API_KEY_NOT_FOUND" | "EMPLOYER_NOT_FOUND" | "USER_NOT_FOUND" | "API_KEY_LIMIT" | "API_KEY_NOT_LIVE" | "EMAIL_TAKEN" | "IDENTITY_TAKEN" | "LAST_ADMIN" | "IDEMPOTENCY_KEY_REUSED" | "IDEMPOTENCY_IN_PROGRESS" | "IDEMPOTENCY_SECRET_GONE" | "INSTANCE_KEY_FIXED" | "COHORT_INVALID" | "FOREIGN_EMAIL_LIMIT" | "INTERNAL_ERROR" | "STORE_DOWN" | "OVERLOADED" | "SHUTTING_DOWN" | "ISSUER_UNREACHABLE";
     };
     responses: {
         /** @description Bad Request: MALFORMED_REQUEST. */
@@ -1318,7 +1375,7 @@ export interface components {
                 };
             };
         };
-        /** @description Unauthorized: MISSING_CREDENTIALS, SESSION_REQUIRED, SESSION_INVALID, INVALID_API_KEY. */
+        /** @description Unauthorized: MISSING_CREDENTIALS, SESSION_REQUIRED, SESSION_INVALID, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_NOT_YET_VALID, TOKEN_ISSUER_UNKNOWN, TOKEN_AUDIENCE, TOKEN_PARTY, INVALID_API_KEY. */
         Refused401B: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
@@ -1330,11 +1387,11 @@ export interface components {
                     /** @constant */
                     status?: 401;
                     /** @enum {unknown} */
-                    code?: "MISSING_CREDENTIALS" | "SESSION_REQUIRED" | "SESSION_INVALID" | "INVALID_API_KEY";
+                    code?: "MISSING_CREDENTIALS" | "SESSION_REQUIRED" | "SESSION_INVALID" | "TOKEN_INVALID" | "TOKEN_EXPIRED" | "TOKEN_NOT_YET_VALID" | "TOKEN_ISSUER_UNKNOWN" | "TOKEN_AUDIENCE" | "TOKEN_PARTY" | "INVALID_API_KEY";
                 };
             };
         };
-        /** @description Unauthorized: MISSING_CREDENTIALS, SESSION_REQUIRED, SESSION_INVALID, INVALID_API_KEY. */
+        /** @description Unauthorized: MISSING_CREDENTIALS, SESSION_REQUIRED, SESSION_INVALID, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_NOT_YET_VALID, TOKEN_ISSUER_UNKNOWN, TOKEN_AUDIENCE, TOKEN_PARTY, INVALID_API_KEY. */
         Refused401C: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
@@ -1347,11 +1404,11 @@ export interface components {
                     /** @constant */
                     status?: 401;
                     /** @enum {unknown} */
-                    code?: "MISSING_CREDENTIALS" | "SESSION_REQUIRED" | "SESSION_INVALID" | "INVALID_API_KEY";
+                    code?: "MISSING_CREDENTIALS" | "SESSION_REQUIRED" | "SESSION_INVALID" | "TOKEN_INVALID" | "TOKEN_EXPIRED" | "TOKEN_NOT_YET_VALID" | "TOKEN_ISSUER_UNKNOWN" | "TOKEN_AUDIENCE" | "TOKEN_PARTY" | "INVALID_API_KEY";
                 };
             };
         };
-        /** @description Unauthorized: MISSING_CREDENTIALS, SESSION_INVALID, INVALID_API_KEY, API_KEY_REVOKED, API_KEY_INACTIVE, API_KEY_NOT_YET_VALID, API_KEY_EXPIRED. */
+        /** @description Unauthorized: MISSING_CREDENTIALS, SESSION_INVALID, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_NOT_YET_VALID, TOKEN_ISSUER_UNKNOWN, TOKEN_AUDIENCE, TOKEN_PARTY, INVALID_API_KEY, API_KEY_REVOKED, API_KEY_INACTIVE, API_KEY_NOT_YET_VALID, API_KEY_EXPIRED. */
         Refused401D: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
@@ -1366,7 +1423,7 @@ export interface components {
                     /** @constant */
                     status?: 401;
                     /** @enum {unknown} */
-                    code?: "MISSING_CREDENTIALS" | "SESSION_INVALID" | "INVALID_API_KEY" | "API_KEY_REVOKED" | "API_KEY_INACTIVE" | "API_KEY_NOT_YET_VALID" | "API_KEY_EXPIRED";
+                    code?: "MISSING_CREDENTIALS" | "SESSION_INVALID" | "TOKEN_INVALID" | "TOKEN_EXPIRED" | "TOKEN_NOT_YET_VALID" | "TOKEN_ISSUER_UNKNOWN" | "TOKEN_AUDIENCE" | "TOKEN_PARTY" | "INVALID_API_KEY" | "API_KEY_REVOKED" | "API_KEY_INACTIVE" | "API_KEY_NOT_YET_VALID" | "API_KEY_EXPIRED";
                 };
             };
         };
@@ -1385,7 +1442,7 @@ export interface components {
                 };
             };
         };
-        /** @description Forbidden: EMPLOYER_INACTIVE, INSUFFICIENT_ROLE, ORIGIN_NOT_ALLOWED. */
+        /** @description Forbidden: EMPLOYER_INACTIVE, INSUFFICIENT_ROLE, USER_UNKNOWN, ORIGIN_NOT_ALLOWED. */
         Refused403B: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
@@ -1396,11 +1453,11 @@ export interface components {
                     /** @constant */
                     status?: 403;
                     /** @enum {unknown} */
-                    code?: "EMPLOYER_INACTIVE" | "INSUFFICIENT_ROLE" | "ORIGIN_NOT_ALLOWED";
+                    code?: "EMPLOYER_INACTIVE" | "INSUFFICIENT_ROLE" | "USER_UNKNOWN" | "ORIGIN_NOT_ALLOWED";
                 };
             };
         };
-        /** @description Forbidden: EMPLOYER_INACTIVE, INSUFFICIENT_ROLE, ORIGIN_NOT_ALLOWED. */
+        /** @description Forbidden: EMPLOYER_INACTIVE, INSUFFICIENT_ROLE, USER_UNKNOWN, ORIGIN_NOT_ALLOWED. */
         Refused403C: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
@@ -1412,11 +1469,11 @@ export interface components {
                     /** @constant */
                     status?: 403;
                     /** @enum {unknown} */
-                    code?: "EMPLOYER_INACTIVE" | "INSUFFICIENT_ROLE" | "ORIGIN_NOT_ALLOWED";
+                    code?: "EMPLOYER_INACTIVE" | "INSUFFICIENT_ROLE" | "USER_UNKNOWN" | "ORIGIN_NOT_ALLOWED";
                 };
             };
         };
-        /** @description Forbidden: EMPLOYER_INACTIVE, EMPLOYER_NOT_APPROVED, API_KEY_IP_NOT_ALLOWED, GEO_NOT_ALLOWED, INSUFFICIENT_SCOPE, INSUFFICIENT_ROLE, ORIGIN_NOT_ALLOWED. */
+        /** @description Forbidden: EMPLOYER_INACTIVE, EMPLOYER_NOT_APPROVED, API_KEY_IP_NOT_ALLOWED, GEO_NOT_ALLOWED, INSUFFICIENT_SCOPE, INSUFFICIENT_ROLE, USER_UNKNOWN, ORIGIN_NOT_ALLOWED. */
         Refused403D: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
@@ -1430,7 +1487,7 @@ export interface components {
                     /** @constant */
                     status?: 403;
                     /** @enum {unknown} */
-                    code?: "EMPLOYER_INACTIVE" | "EMPLOYER_NOT_APPROVED" | "API_KEY_IP_NOT_ALLOWED" | "GEO_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "INSUFFICIENT_ROLE" | "ORIGIN_NOT_ALLOWED";
+                    code?: "EMPLOYER_INACTIVE" | "EMPLOYER_NOT_APPROVED" | "API_KEY_IP_NOT_ALLOWED" | "GEO_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "INSUFFICIENT_ROLE" | "USER_UNKNOWN" | "ORIGIN_NOT_ALLOWED";
                 };
             };
         };
@@ -1691,8 +1748,23 @@ export interface components {
                 };
             };
         };
-        /** @description Conflict: EMAIL_TAKEN, IDEMPOTENCY_IN_PROGRESS. */
+        /** @description Conflict: IDENTITY_TAKEN, IDEMPOTENCY_IN_PROGRESS. */
         Refused409H: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "IDENTITY_TAKEN" | "IDEMPOTENCY_IN_PROGRESS";
+                };
+            };
+        };
+        /** @description Conflict: EMAIL_TAKEN, IDEMPOTENCY_IN_PROGRESS. */
+        Refused409I: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -1706,8 +1778,8 @@ export interface components {
                 };
             };
         };
-        /** @description Conflict: LAST_ADMIN, IDEMPOTENCY_IN_PROGRESS. */
-        Refused409I: {
+        /** @description Conflict: IDENTITY_TAKEN, LAST_ADMIN, IDEMPOTENCY_IN_PROGRESS. */
+        Refused409J: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -1717,12 +1789,12 @@ export interface components {
                     /** @constant */
                     status?: 409;
                     /** @enum {unknown} */
-                    code?: "LAST_ADMIN" | "IDEMPOTENCY_IN_PROGRESS";
+                    code?: "IDENTITY_TAKEN" | "LAST_ADMIN" | "IDEMPOTENCY_IN_PROGRESS";
                 };
             };
         };
         /** @description Conflict: IDEMPOTENCY_IN_PROGRESS, INSTANCE_KEY_FIXED. */
-        Refused409J: {
+        Refused409K: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -2214,8 +2286,24 @@ export interface components {
                 };
             };
         };
-        /** @description Service Unavailable: STORE_DOWN, OVERLOADED, SHUTTING_DOWN. */
+        /** @description Service Unavailable: STORE_DOWN, OVERLOADED, SHUTTING_DOWN, ISSUER_UNREACHABLE. */
         Refused503C: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "retry-after": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 503;
+                    /** @enum {unknown} */
+                    code?: "STORE_DOWN" | "OVERLOADED" | "SHUTTING_DOWN" | "ISSUER_UNREACHABLE";
+                };
+            };
+        };
+        /** @description Service Unavailable: STORE_DOWN, OVERLOADED, SHUTTING_DOWN, ISSUER_UNREACHABLE. */
+        Refused503D: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
@@ -2227,12 +2315,12 @@ export interface components {
                     /** @constant */
                     status?: 503;
                     /** @enum {unknown} */
-                    code?: "STORE_DOWN" | "OVERLOADED" | "SHUTTING_DOWN";
+                    code?: "STORE_DOWN" | "OVERLOADED" | "SHUTTING_DOWN" | "ISSUER_UNREACHABLE";
                 };
             };
         };
-        /** @description Service Unavailable: STORE_DOWN, OVERLOADED, SHUTTING_DOWN. */
-        Refused503D: {
+        /** @description Service Unavailable: STORE_DOWN, OVERLOADED, SHUTTING_DOWN, ISSUER_UNREACHABLE. */
+        Refused503E: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
@@ -2246,7 +2334,7 @@ export interface components {
                     /** @constant */
                     status?: 503;
                     /** @enum {unknown} */
-                    code?: "STORE_DOWN" | "OVERLOADED" | "SHUTTING_DOWN";
+                    code?: "STORE_DOWN" | "OVERLOADED" | "SHUTTING_DOWN" | "ISSUER_UNREACHABLE";
                 };
             };
         };
@@ -2605,7 +2693,7 @@ export interface operations {
             431: components["responses"]["Refused431A"];
             500: components["responses"]["Refused500A"];
             501: components["responses"]["Refused501A"];
-            503: components["responses"]["Refused503B"];
+            503: components["responses"]["Refused503C"];
             505: components["responses"]["Refused505A"];
         };
     };
@@ -2685,7 +2773,7 @@ export interface operations {
             431: components["responses"]["Refused431B"];
             500: components["responses"]["Refused500B"];
             501: components["responses"]["Refused501B"];
-            503: components["responses"]["Refused503C"];
+            503: components["responses"]["Refused503D"];
             505: components["responses"]["Refused505B"];
         };
     };
@@ -2742,7 +2830,7 @@ export interface operations {
             431: components["responses"]["Refused431B"];
             500: components["responses"]["Refused500B"];
             501: components["responses"]["Refused501B"];
-            503: components["responses"]["Refused503C"];
+            503: components["responses"]["Refused503D"];
             505: components["responses"]["Refused505B"];
         };
     };
@@ -2799,7 +2887,7 @@ export interface operations {
             431: components["responses"]["Refused431B"];
             500: components["responses"]["Refused500B"];
             501: components["responses"]["Refused501B"];
-            503: components["responses"]["Refused503C"];
+            503: components["responses"]["Refused503D"];
             505: components["responses"]["Refused505B"];
         };
     };
@@ -2844,7 +2932,7 @@ export interface operations {
             431: components["responses"]["Refused431B"];
             500: components["responses"]["Refused500B"];
             501: components["responses"]["Refused501B"];
-            503: components["responses"]["Refused503C"];
+            503: components["responses"]["Refused503D"];
             505: components["responses"]["Refused505B"];
         };
     };
@@ -2896,7 +2984,7 @@ export interface operations {
             431: components["responses"]["Refused431B"];
             500: components["responses"]["Refused500B"];
             501: components["responses"]["Refused501B"];
-            503: components["responses"]["Refused503C"];
+            503: components["responses"]["Refused503D"];
             505: components["responses"]["Refused505B"];
         };
     };
@@ -2955,7 +3043,7 @@ export interface operations {
             431: components["responses"]["Refused431B"];
             500: components["responses"]["Refused500B"];
             501: components["responses"]["Refused501B"];
-            503: components["responses"]["Refused503C"];
+            503: components["responses"]["Refused503D"];
             505: components["responses"]["Refused505B"];
         };
     };
@@ -3014,7 +3102,7 @@ export interface operations {
             431: components["responses"]["Refused431B"];
             500: components["responses"]["Refused500B"];
             501: components["responses"]["Refused501B"];
-            503: components["responses"]["Refused503C"];
+            503: components["responses"]["Refused503D"];
             505: components["responses"]["Refused505B"];
         };
     };
@@ -3077,7 +3165,7 @@ export interface operations {
             431: components["responses"]["Refused431C"];
             500: components["responses"]["Refused500C"];
             501: components["responses"]["Refused501C"];
-            503: components["responses"]["Refused503D"];
+            503: components["responses"]["Refused503E"];
             505: components["responses"]["Refused505C"];
         };
     };
@@ -3132,7 +3220,7 @@ export interface operations {
             431: components["responses"]["Refused431C"];
             500: components["responses"]["Refused500C"];
             501: components["responses"]["Refused501C"];
-            503: components["responses"]["Refused503D"];
+            503: components["responses"]["Refused503E"];
             505: components["responses"]["Refused505C"];
         };
     };
@@ -3179,7 +3267,7 @@ export interface operations {
             431: components["responses"]["Refused431A"];
             500: components["responses"]["Refused500A"];
             501: components["responses"]["Refused501A"];
-            503: components["responses"]["Refused503B"];
+            503: components["responses"]["Refused503C"];
             505: components["responses"]["Refused505A"];
         };
     };
@@ -3235,7 +3323,7 @@ export interface operations {
             431: components["responses"]["Refused431A"];
             500: components["responses"]["Refused500A"];
             501: components["responses"]["Refused501A"];
-            503: components["responses"]["Refused503B"];
+            503: components["responses"]["Refused503C"];
             505: components["responses"]["Refused505A"];
         };
     };
@@ -3284,6 +3372,62 @@ export interface operations {
             403: components["responses"]["Refused403B"];
             404: components["responses"]["Refused404B"];
             408: components["responses"]["Refused408A"];
+            409: components["responses"]["Refused409H"];
+            413: components["responses"]["Refused413A"];
+            414: components["responses"]["Refused414A"];
+            415: components["responses"]["Refused415A"];
+            417: components["responses"]["Refused417A"];
+            422: components["responses"]["Refused422C"];
+            431: components["responses"]["Refused431A"];
+            500: components["responses"]["Refused500A"];
+            501: components["responses"]["Refused501A"];
+            503: components["responses"]["Refused503C"];
+            505: components["responses"]["Refused505A"];
+        };
+    };
+    revokeSession: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The API version. Required with an API key on `/api/employer/*`.
+                 * @example 2026-02-01
+                 */
+                "x-api-version"?: components["parameters"]["ApiVersion"];
+                /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
+                "x-employer-id"?: components["parameters"]["ActFor"];
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SessionRevocation"];
+            };
+        };
+        responses: {
+            /** @description Its tokens are refused. */
+            201: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevokedSession"];
+                };
+            };
+            400: components["responses"]["Refused400C"];
+            401: components["responses"]["Refused401B"];
+            403: components["responses"]["Refused403B"];
+            404: components["responses"]["Refused404B"];
+            408: components["responses"]["Refused408A"];
             409: components["responses"]["Refused409G"];
             413: components["responses"]["Refused413A"];
             414: components["responses"]["Refused414A"];
@@ -3293,7 +3437,7 @@ export interface operations {
             431: components["responses"]["Refused431A"];
             500: components["responses"]["Refused500A"];
             501: components["responses"]["Refused501A"];
-            503: components["responses"]["Refused503B"];
+            503: components["responses"]["Refused503C"];
             505: components["responses"]["Refused505A"];
         };
     };
@@ -3342,7 +3486,7 @@ export interface operations {
             431: components["responses"]["Refused431A"];
             500: components["responses"]["Refused500A"];
             501: components["responses"]["Refused501A"];
-            503: components["responses"]["Refused503B"];
+            503: components["responses"]["Refused503C"];
             505: components["responses"]["Refused505A"];
         };
     };
@@ -3389,7 +3533,7 @@ export interface operations {
             403: components["responses"]["Refused403B"];
             404: components["responses"]["Refused404B"];
             408: components["responses"]["Refused408A"];
-            409: components["responses"]["Refused409H"];
+            409: components["responses"]["Refused409I"];
             413: components["responses"]["Refused413A"];
             414: components["responses"]["Refused414A"];
             415: components["responses"]["Refused415A"];
@@ -3398,7 +3542,7 @@ export interface operations {
             431: components["responses"]["Refused431A"];
             500: components["responses"]["Refused500A"];
             501: components["responses"]["Refused501A"];
-            503: components["responses"]["Refused503B"];
+            503: components["responses"]["Refused503C"];
             505: components["responses"]["Refused505A"];
         };
     };
@@ -3447,7 +3591,7 @@ export interface operations {
             403: components["responses"]["Refused403B"];
             404: components["responses"]["Refused404F"];
             408: components["responses"]["Refused408A"];
-            409: components["responses"]["Refused409I"];
+            409: components["responses"]["Refused409J"];
             413: components["responses"]["Refused413A"];
             414: components["responses"]["Refused414A"];
             415: components["responses"]["Refused415A"];
@@ -3456,7 +3600,7 @@ export interface operations {
             431: components["responses"]["Refused431A"];
             500: components["responses"]["Refused500A"];
             501: components["responses"]["Refused501A"];
-            503: components["responses"]["Refused503B"];
+            503: components["responses"]["Refused503C"];
             505: components["responses"]["Refused505A"];
         };
     };
@@ -3499,7 +3643,7 @@ export interface operations {
             403: components["responses"]["Refused403B"];
             404: components["responses"]["Refused404B"];
             408: components["responses"]["Refused408A"];
-            409: components["responses"]["Refused409J"];
+            409: components["responses"]["Refused409K"];
             413: components["responses"]["Refused413A"];
             414: components["responses"]["Refused414A"];
             417: components["responses"]["Refused417A"];
@@ -3507,7 +3651,7 @@ export interface operations {
             431: components["responses"]["Refused431A"];
             500: components["responses"]["Refused500A"];
             501: components["responses"]["Refused501A"];
-            503: components["responses"]["Refused503B"];
+            503: components["responses"]["Refused503C"];
             505: components["responses"]["Refused505A"];
         };
     };
@@ -3570,7 +3714,7 @@ export interface operations {
             431: components["responses"]["Refused431B"];
             500: components["responses"]["Refused500B"];
             501: components["responses"]["Refused501B"];
-            503: components["responses"]["Refused503C"];
+            503: components["responses"]["Refused503D"];
             505: components["responses"]["Refused505B"];
         };
     };
@@ -3634,7 +3778,7 @@ export interface operations {
             431: components["responses"]["Refused431A"];
             500: components["responses"]["Refused500A"];
             501: components["responses"]["Refused501A"];
-            503: components["responses"]["Refused503B"];
+            503: components["responses"]["Refused503C"];
             505: components["responses"]["Refused505A"];
         };
     };
@@ -3681,7 +3825,7 @@ export interface operations {
             431: components["responses"]["Refused431A"];
             500: components["responses"]["Refused500A"];
             501: components["responses"]["Refused501A"];
-            503: components["responses"]["Refused503B"];
+            503: components["responses"]["Refused503C"];
             505: components["responses"]["Refused505A"];
         };
     };
@@ -3723,7 +3867,7 @@ export interface operations {
             431: components["responses"]["Refused431A"];
             500: components["responses"]["Refused500A"];
             501: components["responses"]["Refused501A"];
-            503: components["responses"]["Refused503B"];
+            503: components["responses"]["Refused503C"];
             505: components["responses"]["Refused505A"];
         };
     };

@@ -929,6 +929,110 @@ static void a_near_name_is_suggested_and_a_far_one_is_not(void **state)
     assert_true(str_is_none(nearest("")));
 }
 
+/* ---- issuers ---- */
+
+static void issuers_come_from_sections_and_variables_and_variables_go_first(void **state)
+{
+    struct world w;
+
+    (void)state;
+    set_up_world(&w);
+    give_file(&w, "workers = 7\n[issuer clerk]\r\nkind = clerk\nissuer = https://file.test\r\n"
+                  "authorized_parties = https://a.test, https://b.test\nleeway = 0s\n"
+                  "[issuer my-sso]\nissuer=http://[::1]:80/realm\naudience = x\n"
+                  "role_claim = a.b\nrole_map = org:x:ADMIN\n");
+    give_variable(&w, "SALLYPORT_ISSUER_CLERK_ISSUER=https://variable.test");
+    give_variable(&w, "SALLYPORT_ISSUER_MY_SSO_EMPLOYER_CLAIM=o.id");
+    give_variable(&w, "SALLYPORT_ISSUER_THIRD_ISSUER=https://third.test");
+    give_variable(&w, "SALLYPORT_ISSUER_THIRD_AUDIENCE=y");
+    assert_fit(&w);
+    assert_int_equal(w.config.workers, 7);
+    assert_int_equal(w.config.n_issuers, 3);
+    const struct config_issuer *clerk = &w.config.issuers[0];
+    assert_str(clerk->name, "clerk");
+    assert_str(clerk->issuer, "https://variable.test");
+    assert_int_equal(clerk->sources[ISSUER_SETTING_issuer], CONFIG_ENVIRONMENT);
+    assert_int_equal(clerk->authorized_parties.n, 2);
+    assert_int_equal(clerk->leeway_ms, 0);
+    assert_str(clerk->algorithms.texts[0], "RS256");
+    assert_str(w.config.issuers[1].name, "my-sso");
+    assert_str(w.config.issuers[1].employer_claim, "o.id");
+    assert_int_equal(w.config.issuers[1].leeway_ms, 5000);
+    assert_str(w.config.issuers[2].name, "third");
+    clean_up_world(&w);
+}
+
+static void every_bad_setting_of_an_issuer_is_named(void **state)
+{
+    struct world w;
+
+    (void)state;
+    set_up_world(&w);
+    give_file(&w, "[issuer a]\nissuer = http://example.test\nalgorithms = RS256, HS256\n"
+                  "role_map = admin\nleeway = 2m\nkind = saml\nissuers = x\nworkers = 7\n"
+                  "create_users = yes\naudience = \"x\"\nemployer = e\nemployer = f\n"
+                  "[issuer Two Words]\nkind = nonsense\n[issuer ]\n[issuer b\n");
+    give_variable(&w, "SALLYPORT_ISSUER_C_COLOUR=red");
+    give_variable(&w, "SALLYPORT_ISSUER_ISSUER=red");
+    assert_refused(&w, "issuer.a.issuer = \"http://example.test\"", "must be an https:// URL",
+                   "issuer.a.algorithms", "\"HS256\" is none of them", "issuer.a.role_map",
+                   "\"admin\" is none", "issuer.a.leeway", "from 0s to 1m", "issuer.a.kind",
+                   "must be clerk or oidc", ":7", "is not a setting of an issuer", ":8",
+                   "belongs above the first section", "issuer.a.create_users", ":10", "quotes",
+                   "issuer.a.employer = \"f\"", "given twice", "[issuer Two Words]",
+                   "lower-case letters", "[issuer ]", "[issuer b", "sections are [issuer NAME]",
+                   "SALLYPORT_ISSUER_C_COLOUR", "SALLYPORT_ISSUER_ISSUER");
+    assert_null(memmem(w.problems.p, w.problems.n, "nonsense", 8));
+    clean_up_world(&w);
+}
+
+static void what_an_issuer_lacks_is_named(void **state)
+{
+    static const struct {
+        const char *text, *says;
+    } cases[] = {
+        {"[issuer a]\naudience = x\n", "issuer.a.issuer"},
+        {"[issuer a]\nissuer = https://a.test\n", "issuer.a.authorized_parties"},
+        {"[issuer a]\nissuer = https://a.test\naudience = x\nrole_claim = r\n",
+         "issuer.a.role_map"},
+        {"[issuer a]\nissuer = https://a.test\naudience = x\npem_file = /nowhere/at/all\n",
+         "cannot be read: No such file"},
+        {"[issuer a]\nissuer = https://a.test\naudience = x\npem_file = /dev/null\n",
+         "holds no key"},
+        {"[issuer a]\nissuer = https://a.test\naudience = x\npem_file = /x\n"
+         "jwks_url = https://a.test/keys\n",
+         "beside jwks_url"},
+        {"[issuer a]\nissuer = https://a.test\naudience = x\n"
+         "[issuer b]\nissuer = https://a.test\naudience = x\n",
+         "each must have its own"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct world w;
+        set_up_world(&w);
+        give_file(&w, cases[i].text);
+        assert_refused(&w, cases[i].says);
+        clean_up_world(&w);
+    }
+}
+
+static void seventeen_issuers_are_one_too_many(void **state)
+{
+    struct world w;
+    char text[2048];
+    size_t n = 0;
+
+    (void)state;
+    set_up_world(&w);
+    for (int i = 0; i < 17; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n,
+                              "[issuer i%d]\nissuer = https://%d.test\naudience = x\n", i, i);
+    give_file(&w, text);
+    assert_refused(&w, "[issuer i16]", "16 can be configured");
+    clean_up_world(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -971,6 +1075,10 @@ int main(void)
         cmocka_unit_test(what_is_written_with_a_unit_reads_back),
         cmocka_unit_test(the_largest_whole_unit_is_written),
         cmocka_unit_test(a_near_name_is_suggested_and_a_far_one_is_not),
+        cmocka_unit_test(issuers_come_from_sections_and_variables_and_variables_go_first),
+        cmocka_unit_test(every_bad_setting_of_an_issuer_is_named),
+        cmocka_unit_test(what_an_issuer_lacks_is_named),
+        cmocka_unit_test(seventeen_issuers_are_one_too_many),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
