@@ -196,8 +196,13 @@ struct cli_show {
 
 void cli_show_employers(struct cli_show *show, const json_t *answer);
 void cli_show_new_employer(struct cli_show *show, const json_t *answer);
+void cli_show_changed_employer(struct cli_show *show, const json_t *answer);
 void cli_show_users(struct cli_show *show, const json_t *answer);
 void cli_show_new_user(struct cli_show *show, const json_t *answer);
+void cli_show_changed_user(struct cli_show *show, const json_t *answer);
+void cli_show_reset_link(struct cli_show *show, const json_t *answer);
+void cli_show_sessions(struct cli_show *show, const json_t *answer);
+void cli_show_signed_out(struct cli_show *show, const json_t *answer);
 void cli_show_deactivated(struct cli_show *show, const json_t *answer);
 void cli_show_keys(struct cli_show *show, const json_t *answer);
 void cli_show_new_key(struct cli_show *show, const json_t *answer);

@@ -170,6 +170,34 @@ static void build_employers(struct cli_form *form, struct cli_request *out)
     out->list = "employers";
 }
 
+static const struct cli_flag employer_change_flags[] = {
+    {"name", "NAME", "what the employer is called"},
+    {"approve", NULL, "its keys may be used"},
+    {"unapprove", NULL, "its keys are refused until it is approved"},
+    {"status", "STATUS", "active, or inactive: its keys and sessions are refused"},
+    {0},
+};
+
+static void build_employer_change(struct cli_form *form, struct cli_request *out)
+{
+    struct json_out j = open_body(out);
+    bool approves = cli_has(form->args, "approve");
+
+    out->method = HTTP_PATCH;
+    out->target = path_of(form, "/api/admin/employers/", "");
+    if (approves && cli_has(form->args, "unapprove"))
+        cli_problem(form, "give --approve or --unapprove, not both");
+    if (form->args->n_given == 0)
+        cli_problem(form, "say what to change: --name, --approve, --unapprove or --status");
+    if (cli_has(form->args, "name"))
+        json_put_text(&j, S("name"), value(form, "name"));
+    if (approves || cli_has(form->args, "unapprove"))
+        json_put_bool(&j, S("isApproved"), approves);
+    if (cli_has(form->args, "status"))
+        json_put_text(&j, S("status"), value(form, "status"));
+    json_close_object(&j);
+}
+
 /* ---- users ---- */
 
 static const struct cli_flag user_create_flags[] = {
@@ -224,6 +252,55 @@ static void build_deactivate(struct cli_form *form, struct cli_request *out)
     out->method = HTTP_PATCH;
     out->target = path_of(form, "/api/admin/users/", "");
     buf_put(&out->body, S("{\"status\":\"inactive\"}"));
+}
+
+static const struct cli_flag user_change_flags[] = {
+    {"role", "ROLE", "ADMIN (whole server), EMPLOYER_ADMIN or MEMBER"},
+    {"status", "STATUS", "active or inactive"},
+    {0},
+};
+
+static void build_user_change(struct cli_form *form, struct cli_request *out)
+{
+    struct json_out j = open_body(out);
+
+    out->method = HTTP_PATCH;
+    out->target = path_of(form, "/api/admin/users/", "");
+    if (form->args->n_given == 0)
+        cli_problem(form, "say what to change: --role or --status");
+    if (cli_has(form->args, "role"))
+        json_put_text(&j, S("role"), role(form));
+    if (cli_has(form->args, "status"))
+        json_put_text(&j, S("status"), value(form, "status"));
+    json_close_object(&j);
+}
+
+static void build_reset_link(struct cli_form *form, struct cli_request *out)
+{
+    out->method = HTTP_POST;
+    out->target = path_of(form, "/api/admin/users/", "/reset-link");
+}
+
+static void build_sessions(struct cli_form *form, struct cli_request *out)
+{
+    out->target = path_of(form, "/api/admin/users/", "/sessions");
+    out->list = "sessions";
+}
+
+static const struct cli_flag sign_out_flags[] = {
+    {"session", "ID", "only this one, as shown by sallyport users sessions"},
+    {0},
+};
+
+static void build_sign_out(struct cli_form *form, struct cli_request *out)
+{
+    str session = value(form, "session");
+
+    out->method = HTTP_DELETE;
+    out->target = path_of(form, "/api/admin/users/", "/sessions");
+    if (!str_is_none(session))
+        out->target = arena_printf(form->arena, "%.*s/%.*s", STR_ARG(out->target),
+                                   STR_ARG(percent(form->arena, session)));
 }
 
 /* ---- keys ---- */
@@ -426,14 +503,29 @@ const struct cli_command cli_commands[] = {
      build_employer, cli_show_new_employer},
     {"employers", "list", NULL, "Show the employers.", "sallyport employers list", CLI_REQUEST,
      no_flags, build_employers, cli_show_employers},
+    {"employers", "change", "ID", "Rename an employer, approve it, or switch it off and on.",
+     "sallyport employers change emp_06b3k9q2x7hv4m1tz8c5nd0r --approve", CLI_REQUEST,
+     employer_change_flags, build_employer_change, cli_show_changed_employer},
     {"users", "create", NULL, "Add someone who signs in.",
      "sallyport users create --email ada@example.org --role EMPLOYER_ADMIN", CLI_REQUEST,
      user_create_flags, build_user, cli_show_new_user},
     {"users", "list", NULL, "Show who can sign in.", "sallyport users list", CLI_REQUEST,
      user_list_flags, build_users, cli_show_users},
     {"users", "deactivate", "ID", "Shut someone out, with the keys they created.",
-     "sallyport users deactivate usr_06b3k9q2x7hv4m1tz8c5nd0r", CLI_REQUEST, no_flags,
+     "sallyport users deactivate user_06b3k9q2x7hv4m1tz8c5nd0r", CLI_REQUEST, no_flags,
      build_deactivate, cli_show_deactivated},
+    {"users", "change", "ID", "Give someone another role, or let them in again.",
+     "sallyport users change user_06b3k9q2x7hv4m1tz8c5nd0r --role MEMBER", CLI_REQUEST,
+     user_change_flags, build_user_change, cli_show_changed_user},
+    {"users", "reset-password", "ID", "Make a link with which someone sets a new password.",
+     "sallyport users reset-password user_06b3k9q2x7hv4m1tz8c5nd0r", CLI_REQUEST, no_flags,
+     build_reset_link, cli_show_reset_link},
+    {"users", "sessions", "ID", "Show where someone is signed in.",
+     "sallyport users sessions user_06b3k9q2x7hv4m1tz8c5nd0r", CLI_REQUEST, no_flags,
+     build_sessions, cli_show_sessions},
+    {"users", "sign-out", "ID", "End someone's sessions.",
+     "sallyport users sign-out user_06b3k9q2x7hv4m1tz8c5nd0r", CLI_REQUEST, sign_out_flags,
+     build_sign_out, cli_show_signed_out},
     {"keys", "create", NULL, "Make an API key; it is shown once.",
      "sallyport keys create --name nightly --scope cohort:read --scope cohort:write --expires 90d",
      CLI_REQUEST, key_create_flags, build_key, cli_show_new_key},

@@ -154,13 +154,23 @@ void cli_show_employers(struct cli_show *show, const json_t *answer)
     columns_write(&table, show->out);
 }
 
-void cli_show_new_employer(struct cli_show *show, const json_t *answer)
+static void put_employer(struct cli_show *show, const char *done, const json_t *answer)
 {
-    put_done(show, "Added the employer", member(answer, "name"));
+    put_done(show, done, member(answer, "name"));
     put_facts(show, (const struct fact[]){{"id", plain(member(answer, "id"))},
                                           {"status", status_cell(answer)},
                                           {"approved", approved_cell(answer)},
                                           {0}});
+}
+
+void cli_show_new_employer(struct cli_show *show, const json_t *answer)
+{
+    put_employer(show, "Added the employer", answer);
+}
+
+void cli_show_changed_employer(struct cli_show *show, const json_t *answer)
+{
+    put_employer(show, "Changed the employer", answer);
 }
 
 /* ---- users ---- */
@@ -189,18 +199,73 @@ void cli_show_users(struct cli_show *show, const json_t *answer)
     columns_write(&table, show->out);
 }
 
-void cli_show_new_user(struct cli_show *show, const json_t *answer)
+static void put_user(struct cli_show *show, const char *done, const json_t *answer)
 {
-    put_done(show, "Added the user", member(answer, "email"));
+    put_done(show, done, member(answer, "email"));
     put_facts(show, (const struct fact[]){{"id", plain(member(answer, "id"))},
+                                          {"status", status_cell(answer)},
                                           {"role", plain(member(answer, "role"))},
                                           {"employer", plain(member(answer, "employerId"))},
                                           {0}});
+}
+
+void cli_show_changed_user(struct cli_show *show, const json_t *answer)
+{
+    put_user(show, "Changed the user", answer);
+}
+
+void cli_show_new_user(struct cli_show *show, const json_t *answer)
+{
+    put_user(show, "Added the user", answer);
     if (!show->made_up)
         return;
     buf_put(show->out, S("\nThe password is shown only now; pass it on, it is not kept:\n\n  "));
     put_tinted(show->out, secret_reveal(show->made_up), TINT_BOLD, show->is_coloured);
     buf_put_byte(show->out, '\n');
+}
+
+void cli_show_reset_link(struct cli_show *show, const json_t *answer)
+{
+    str until = when(show, answer, "expiresAt", "");
+
+    put_done(show, "Made a link for the user", member(answer, "userId"));
+    buf_put(show->out, S("\n  "));
+    put_tinted(show->out, member(answer, "url"), TINT_BOLD, show->is_coloured);
+    buf_printf(show->out,
+               "\n\nIt is shown only now: hand it to them. With it they set a new password, once, "
+               "until %.*s.\nUntil then the present password goes on working.\n",
+               STR_ARG(until));
+}
+
+void cli_show_sessions(struct cli_show *show, const json_t *answer)
+{
+    static const char *const names[] = {"ID", "SIGNED IN", "ENDS", "ADDRESS", "USER AGENT"};
+    const json_t *list = json_object_get(answer, "sessions");
+    json_t *session;
+    size_t i;
+
+    put_if_empty(show, list, "They are not signed in.\n");
+    if (json_array_size(list) == 0)
+        return;
+    struct columns table = table_of(show, 5, names);
+    json_array_foreach(list, i, session)
+    {
+        columns_row(&table, (const struct cell[]){plain(member(session, "id")),
+                                                  plain(when(show, session, "createdAt", "")),
+                                                  plain(when(show, session, "expiresAt", "")),
+                                                  plain(member(session, "address")),
+                                                  plain(member(session, "userAgent"))});
+    }
+    columns_write(&table, show->out);
+}
+
+void cli_show_signed_out(struct cli_show *show, const json_t *answer)
+{
+    str session = cli_value(show->args, "session");
+
+    (void)answer;
+    put_done(show, str_is_none(session) ? "Ended all sessions of the user" : "Ended the session",
+             str_is_none(session) ? show->args->argument : session);
 }
 
 void cli_show_deactivated(struct cli_show *show, const json_t *answer)

@@ -66,6 +66,10 @@ str audit_detail_of(struct cx *cx, const struct log_field *fields);
 #define audit_detail(cx, ...)                                                                      \
     audit_detail_of((cx), (const struct log_field[]){__VA_ARGS__, {.name = NULL}})
 
+/* The caller's user agent as it may be kept: cut, valid UTF-8, and without a key that somebody put
+ * there. STR_NONE: none was sent. */
+str audit_user_agent(const struct cx *cx);
+
 /* ---- noting what somebody else decides the number of ---- */
 
 /*

@@ -151,11 +151,16 @@ static void put_actor(const struct principal *who, struct audit_record *out)
     out->text[AUDIT_ACTOR_EMPLOYER_ID] = none_if_empty(who->home_employer_id);
 }
 
+str audit_user_agent(const struct cx *cx)
+{
+    return audit_agent(cx->arena, cx->user_agent, &settings.key_form);
+}
+
 static void put_origin(const struct cx *cx, struct audit_record *out)
 {
     if (cx->client.family != NET_NONE)
         out->text[AUDIT_ADDRESS] = net_addr_write(cx->arena, &cx->client);
-    out->text[AUDIT_USER_AGENT] = audit_agent(cx->arena, cx->user_agent, &settings.key_form);
+    out->text[AUDIT_USER_AGENT] = audit_user_agent(cx);
     out->text[AUDIT_REQUEST_ID] = none_if_empty(cx->request_id);
 }
 

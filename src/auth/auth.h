@@ -1,7 +1,9 @@
 /*
- * Signing in: local accounts, sessions in a cookie, and slowing down those who guess.
+ * Signing in: local accounts and their passwords, sessions in a cookie, and slowing down those who
+ * guess.
  *
- * A session's token is 32 random bytes in hex; the store holds its SHA-256.
+ * A session's token, and that of a link to set a password, is 32 random bytes in hex; the store
+ * holds its SHA-256.
  */
 #ifndef SALLYPORT_AUTH_AUTH_H
 #define SALLYPORT_AUTH_AUTH_H
@@ -16,6 +18,7 @@
 
 struct auth_settings {
     int64_t session_lifetime_ms;
+    int64_t reset_link_lifetime_ms;
     int64_t failures_per_account; /* in a row, then one more each minute */
     int64_t failures_per_address; /* a minute */
     bool cookie_is_secure;        /* public_url is https */
@@ -39,10 +42,11 @@ extern const struct route auth_routes[];
  */
 enum err auth_find_session(struct cx *cx, const struct secret *token, struct principal *out);
 
-/* In a transaction: end every session of a person; *ended says how many there were. */
-enum err auth_end_sessions_of(struct tx *tx, str person_id, int64_t *ended);
+/* In a transaction: end every session of a person, and the link with which they could set a
+ * password; *ended says how many sessions there were. */
+enum err auth_shut_out(struct tx *tx, str person_id, int64_t *ended);
 
-/* Remove sessions that have expired: now and then, from the clockwork. */
+/* Remove sessions and links that have expired: now and then, from the clockwork. */
 enum err auth_sweep(struct cx *cx);
 
 #endif

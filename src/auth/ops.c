@@ -3,13 +3,12 @@
 
 #include "audit/audit.h"
 #include "auth/throttle.h"
+#include "base/ids.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "crypto/password.h"
 #include "crypto/random.h"
-
-enum { TOKEN_BYTES = 32, TOKEN_TEXT_BYTES = 2 * TOKEN_BYTES };
 
 /* Swapped by a reload. */
 static struct auth_settings first;
@@ -38,7 +37,7 @@ const struct auth_settings *auth_settings(void)
     return settings;
 }
 
-static struct principal principal_of(const struct account *account)
+struct principal auth_principal_of(const struct account *account)
 {
     return (struct principal){
         .kind = PRINCIPAL_PERSON,
@@ -84,7 +83,7 @@ static void note_failed(const struct cx *cx, const char *code, const struct acco
                    });
 }
 
-static enum err check_throttle(struct cx *cx, str folded, const struct net_addr *client)
+enum err auth_check_throttle(struct cx *cx, str folded, const struct net_addr *client)
 {
     int64_t retry_after_ms;
 
@@ -95,35 +94,50 @@ static enum err check_throttle(struct cx *cx, str folded, const struct net_addr 
     return E_LOGIN_THROTTLED;
 }
 
+void auth_note_failed(struct cx *cx, str folded, const struct net_addr *client,
+                      const struct account *account)
+{
+    throttle_failed(folded, client, clock_of(cx));
+    note_failed(cx, "LOGIN_FAILED", account);
+    log_event(cx, LOG_WARN, "session.refused", F("address", net_addr_write(cx->arena, client)));
+}
+
 static bool may_sign_in(const struct find *find)
 {
     return find->is_found && find->account.is_active && find->account.employer_is_active &&
            find->account.role >= ROLE_MEMBER;
 }
 
-struct opening {
-    struct sha256 digest;
-    const struct principal *who;
-    int64_t expires_at_ms;
-};
-
-static enum err audit_session(struct cx *cx, struct tx *tx, const char *action,
-                              const struct principal *who)
+enum err auth_audit(struct cx *cx, struct tx *tx, const char *action, const struct principal *actor,
+                    const struct account *about, str detail)
 {
     return audit_write(cx, tx,
                        &(struct audit_line){.action = action,
-                                            .actor = who,
+                                            .actor = actor,
                                             .target_kind = "user",
-                                            .target_id = who->id,
-                                            .employer_id = who->home_employer_id});
+                                            .target_id = about->id,
+                                            .employer_id = about->employer_id,
+                                            .detail = detail});
 }
+
+struct opening {
+    struct session session;
+    const struct account *account;
+};
 
 static enum err open_in_tx(struct cx *cx, struct tx *tx, void *arg)
 {
     struct opening *o = arg;
+    struct principal who = auth_principal_of(o->account);
 
-    TRY(auth_insert_session(tx, &o->digest, o->who->id, cx->now_ms, o->expires_at_ms));
-    return audit_session(cx, tx, "session.created", o->who);
+    TRY(auth_insert_session(tx, &o->session));
+    return auth_audit(cx, tx, "session.created", &who, o->account,
+                      audit_detail(cx, F("sessionId", o->session.id)));
+}
+
+static str address_of(struct cx *cx, const struct net_addr *client)
+{
+    return client->family == NET_NONE ? STR_NONE : net_addr_write(cx->arena, client);
 }
 
 enum err auth_login(struct cx *cx, const struct login *login, struct principal *who,
@@ -132,28 +146,33 @@ enum err auth_login(struct cx *cx, const struct login *login, struct principal *
     struct find find = {.email_folded = text_fold(cx->arena, login->email)};
     bool matches = false;
 
-    TRY(check_throttle(cx, find.email_folded, &login->client));
+    TRY(auth_check_throttle(cx, find.email_folded, &login->client));
     TRY(store_read(cx, find_in_tx, &find));
     TRY(password_verify(cx, login->password, find.is_found ? find.account.password_hash : STR_NONE,
                         &matches));
     /* Again: others may have failed meanwhile, and then not even a right guess is told. */
-    TRY(check_throttle(cx, find.email_folded, &login->client));
+    TRY(auth_check_throttle(cx, find.email_folded, &login->client));
     if (!matches || !may_sign_in(&find)) {
-        throttle_failed(find.email_folded, &login->client, clock_of(cx));
-        note_failed(cx, "LOGIN_FAILED", find.is_found ? &find.account : NULL);
-        log_event(cx, LOG_WARN, "session.refused",
-                  F("address", net_addr_write(cx->arena, &login->client)));
+        auth_note_failed(cx, find.email_folded, &login->client,
+                         find.is_found ? &find.account : NULL);
         return E_LOGIN_FAILED;
     }
     throttle_succeeded(find.email_folded);
 
-    random_hex_secret(token, S(""), TOKEN_BYTES);
-    struct principal person = principal_of(&find.account);
-    struct opening opening = {digest_sha256(secret_reveal(token)), &person,
-                              cx->now_ms + auth_settings()->session_lifetime_ms};
+    random_hex_secret(token, S(""), AUTH_TOKEN_BYTES);
+    struct opening opening = {
+        .session = {.id = id_new(cx->arena, "sess", cx->now_ms),
+                    .digest = digest_sha256(secret_reveal(token)),
+                    .person_id = find.account.id,
+                    .created_at_ms = cx->now_ms,
+                    .expires_at_ms = cx->now_ms + auth_settings()->session_lifetime_ms,
+                    .address = address_of(cx, &login->client),
+                    .user_agent = audit_user_agent(cx)},
+        .account = &find.account,
+    };
     TRY(store_run(cx, open_in_tx, &opening));
-    *who = person;
-    *expires_at_ms = opening.expires_at_ms;
+    *who = auth_principal_of(&find.account);
+    *expires_at_ms = opening.session.expires_at_ms;
     log_event(cx, LOG_INFO, "session.opened", F("userId", who->id));
     return E_OK;
 }
@@ -176,13 +195,13 @@ enum err auth_find_session(struct cx *cx, const struct secret *token, struct pri
 {
     struct holder holder = {.digest = digest_sha256(secret_reveal(token))};
 
-    if (token->n != TOKEN_TEXT_BYTES)
+    if (token->n != AUTH_TOKEN_TEXT_BYTES)
         return fail(cx, E_SESSION_INVALID, "The session cookie is not one of this server's.");
     enum err e = store_read(cx, holder_in_tx, &holder);
     if (e == E_ABSENT)
         return E_SESSION_INVALID;
     TRY(e);
-    *out = principal_of(&holder.account);
+    *out = auth_principal_of(&holder.account);
     if (!holder.account.is_active)
         return E_SESSION_INVALID;
     return holder.account.employer_is_active ? E_OK : E_EMPLOYER_INACTIVE;
@@ -196,9 +215,9 @@ static enum err logout_in_tx(struct cx *cx, struct tx *tx, void *arg)
     if (e == E_ABSENT) /* it was over already */
         return auth_delete_session(tx, arg);
     TRY(e);
-    struct principal who = principal_of(&account);
+    struct principal who = auth_principal_of(&account);
     TRY(auth_delete_session(tx, arg));
-    return audit_session(cx, tx, "session.ended", &who);
+    return auth_audit(cx, tx, "session.ended", &who, &account, STR_NONE);
 }
 
 enum err auth_logout(struct cx *cx, const struct secret *token)

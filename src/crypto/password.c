@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/banned.h"
+#include "base/text.h"
 
 enum {
     HASHES_AT_ONCE = 2,
@@ -26,6 +27,12 @@ static unsigned n_running, n_waiting;
 
 /* What the password of an absent account is compared with; not changed after password_start. */
 static char absent_hash[PASSWORD_HASH_BYTES];
+
+bool password_is_fit(str text)
+{
+    return text.n <= PASSWORD_MAX_BYTES && !text_fault(text, PASSWORD_MAX_BYTES) &&
+           text_fault(text, PASSWORD_MIN_CHARS - 1);
+}
 
 static enum err overloaded(struct cx *cx, const char *detail)
 {

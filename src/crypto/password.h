@@ -12,6 +12,9 @@ enum { PASSWORD_HASH_BYTES = 128, PASSWORD_MIN_CHARS = 12, PASSWORD_MAX_BYTES = 
 /* Once, before threads start. */
 void password_start(void);
 
+/* Twelve characters, no control character, and no other rule. */
+bool password_is_fit(str text);
+
 /* The encoded hash, with its parameters, in cx->arena. E_OVERLOADED: too many are waiting. */
 enum err password_hash(struct cx *cx, const struct secret *password, str *out);
 

@@ -138,7 +138,8 @@ static enum err compare_payload(struct cx *cx, const struct attempt *a, const st
 
 static enum err secret_gone(struct cx *cx, const json_t *answer)
 {
-    str id = json_text(json_object_get(answer, "id"));
+    const json_t *own = json_object_get(answer, "id");
+    str id = json_text(own ? own : json_object_get(answer, "userId"));
     struct buf members;
 
     buf_init(&members, 1024);
@@ -147,8 +148,8 @@ static enum err secret_gone(struct cx *cx, const json_t *answer)
     cx->failure.members = arena_dup(cx->arena, buf_str(&members));
     buf_drop(&members);
     fail_hint(cx,
-              "If that answer is lost, rotate %.*s under a new Idempotency-Key: its secret cannot "
-              "be shown again.",
+              "If that answer is lost, make a new secret for %.*s (rotate the key, or make another "
+              "link) under a new Idempotency-Key: this one cannot be shown again.",
               STR_ARG(id));
     return fail(cx, E_IDEMPOTENCY_SECRET_GONE,
                 "The first call under this key was carried out; it made a secret for %.*s.",

@@ -254,7 +254,7 @@ static enum err shut_out(struct cx *cx, struct tx *tx, const struct user *before
 {
     int64_t ended = 0;
 
-    TRY(auth_end_sessions_of(tx, after->id, &ended));
+    TRY(auth_shut_out(tx, after->id, &ended));
     TRY(keys_revoke_created_by(cx, tx, after->id));
     if (!before->is_active)
         return audit_user_change(cx, tx, before, after);
@@ -355,7 +355,7 @@ enum err people_first_start(struct cx *cx, str email, const struct secret *passw
         return E_OK;
     if (!text_is_email(email))
         return fail(cx, E_INVALID_REQUEST, "admin_email is not an email address.");
-    if (!people_password_is_fit(text))
+    if (!password_is_fit(text))
         return fail(cx, E_INVALID_REQUEST, "admin_password must have at least %d characters.",
                     PASSWORD_MIN_CHARS);
     first.admin.employer_id = first.employer.id;

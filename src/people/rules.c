@@ -4,12 +4,6 @@
 #include "base/text.h"
 #include "crypto/password.h"
 
-bool people_password_is_fit(str text)
-{
-    return text.n <= PASSWORD_MAX_BYTES && !text_fault(text, PASSWORD_MAX_BYTES) &&
-           text_fault(text, PASSWORD_MIN_CHARS - 1);
-}
-
 enum role people_read_role(struct form *f, bool is_required)
 {
     str text = form_text(f, "role", 32, is_required);
@@ -35,7 +29,7 @@ void people_read_password(struct form *f, struct secret *out)
 
     if (!form_has(f, "password"))
         return;
-    if (!people_password_is_fit(text))
+    if (!password_is_fit(text))
         form_problem(f, "password", "must have at least %d characters and no control characters",
                      PASSWORD_MIN_CHARS);
     else

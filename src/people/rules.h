@@ -9,9 +9,6 @@
 
 enum { EMPLOYER_NAME_MAX_CHARS = 200 };
 
-/* PASSWORD_MIN_CHARS characters or more, none of them a control character; no other rule. */
-bool people_password_is_fit(str text);
-
 /* Members of a form; problems go to the form. */
 enum role people_read_role(struct form *f, bool is_required);
 str people_read_email(struct form *f);

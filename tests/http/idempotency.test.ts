@@ -62,7 +62,7 @@ const keptText = (instance: Instance): string => instance.sql(SELECT).join("\n")
 const keptRows = (instance: Instance): string[] => keptText(instance).split("\n").filter((line) => line !== "");
 
 type Operation = (typeof operations)[number];
-const isOpen = (each: Operation): boolean => ["login", "logout"].includes(each.id);
+const isOpen = (each: Operation): boolean => ["login", "logout", "resetPassword"].includes(each.id);
 /** Sent again, it finds nothing more to do. */
 const isHarmlessTwice = (each: Operation): boolean => each.id === "archiveAudit";
 const changes = operations.filter((each) => each.method !== "GET" && !isOpen(each) && !isHarmlessTwice(each));
@@ -79,6 +79,10 @@ test("every route of a change answers again, byte for byte, and changes nothing"
   const employer = await root.createEmployer({ name: "one" });
   const user = await root.createUser({ email: somebody().email, role: "MEMBER", employerId: employer.id, password: "correct horse battery" });
   const bad = { ...somebody(), email: "none" };
+  const person = await root.createUser({ email: somebody().email, role: "MEMBER", employerId: tenant.employerId, password: "correct horse battery" });
+  for (let i = 0; i < 2; i++) await server.signedIn(person.email, "correct horse battery");
+  const other = await server.signedIn(person.email, "correct horse battery");
+  const theirs = (await other.listSessions()).sessions.filter((each) => !each.isCurrent).map((each) => each.id);
   const routes: [string, Fields, string, string, object | undefined][] = [
     ["a key's change", boss, "PATCH", `${KEYS}/${one.id}`, { name: ODD_NAME }],
     ["a key's end", boss, "DELETE", `${KEYS}/${one.id}`, undefined],
@@ -92,6 +96,10 @@ test("every route of a change answers again, byte for byte, and changes nothing"
     ["a user", admin, "POST", "/api/admin/users", { email: `O'Hara.ü+${randomUUID()}@users.test`, role: "MEMBER", password: "correct horse battery" }],
     ["a user's change", admin, "PATCH", `/api/admin/users/${user.id}`, { status: "inactive" }],
     ["the end of an issuer's session", admin, "POST", "/api/admin/revoked-sessions", { issuer: ISSUER, sid: "sess_1" }],
+    ["the end of one's own session", session(other), "DELETE", `/api/auth/sessions/${theirs[1]}`, undefined],
+    ["the end of a user's session", admin, "DELETE", `/api/admin/users/${person.id}/sessions/${theirs[0]}`, undefined],
+    ["one's own password", session(other), "PUT", "/api/auth/password", { currentPassword: "correct horse battery", newPassword: "correct horse battery 2" }],
+    ["the end of a user's sessions", admin, "DELETE", `/api/admin/users/${person.id}/sessions`, undefined],
     ["the instance key", admin, "POST", "/api/admin/instance-key/rotate", undefined],
   ];
   for (const [what, caller, method, target, body] of routes) {
@@ -103,7 +111,7 @@ test("every route of a change answers again, byte for byte, and changes nothing"
   }
   // Those left out answer with a secret.
   const tried = (each: Operation): boolean => routes.some(([, , method, target]) => each.method === method && each.pattern.test(target.split("?")[0] ?? ""));
-  assert.deepEqual(changes.filter((each) => !tried(each)).map((each) => each.id).sort(), ["createApiKey", "rotateApiKey"]);
+  assert.deepEqual(changes.filter((each) => !tried(each)).map((each) => each.id).sort(), ["createApiKey", "createResetLink", "rotateApiKey"]);
 });
 
 test("the contract names the field wherever something is changed for somebody", () => {
@@ -140,6 +148,11 @@ test("a secret is not given again: the answer names what it belongs to", async (
   let named = 0;
   for await (const key of tenant.admin.apiKeys()) named += Number(key.name === name);
   assert.equal(named, 1);
+
+  const user = await root.createUser({ email: somebody().email, role: "MEMBER", employerId: tenant.employerId });
+  const link = `/api/admin/users/${user.id}/reset-link`;
+  carriedOut(await change(session(root), "link", "POST", link), 201);
+  assert.equal(refusedWith(await change(session(root), "link", "POST", link), "IDEMPOTENCY_SECRET_GONE").resourceId, user.id);
 
   const rotated = await change(boss, "rotate", "POST", `${KEYS}/${id}/rotate`, { overlapSeconds: 0 });
   carriedOut(rotated, 200);

@@ -94,6 +94,7 @@ struct answer {
     char code[64];     /* of a problem */
     char id[64];       /* of what was made */
     char raw_key[128]; /* of a key that was issued */
+    char url[256];     /* of a link to set a password */
     bool has_retry_after;
 };
 
@@ -114,6 +115,7 @@ static struct answer answer_of(struct world *w, const struct http_reply *reply)
         keep_text(answer.code, sizeof answer.code, body, "code");
         keep_text(answer.id, sizeof answer.id, body, "id");
         keep_text(answer.raw_key, sizeof answer.raw_key, body, "rawKey");
+        keep_text(answer.url, sizeof answer.url, body, "url");
     }
     for (size_t i = 0; i < reply->n_fields; i++)
         answer.has_retry_after |= str_ieq(reply->fields[i].name, S("retry-after"));
@@ -474,6 +476,26 @@ static void linking_an_employer(struct world *w, struct request *out)
              ++w->n_made);
 }
 
+static void making_a_link(struct world *w, struct request *out)
+{
+    creating_a_user(w, out);
+    struct answer made = send(w, out);
+    assert_int_equal(made.status, 201);
+    out->method = HTTP_POST;
+    snprintf(out->path, TEXT_BYTES, "/api/admin/users/%s/reset-link", made.id);
+    out->body[0] = '\0';
+}
+
+static void setting_a_password_with_a_link(struct world *w, struct request *out)
+{
+    making_a_link(w, out);
+    struct answer made = send(w, out);
+    assert_int_equal(made.status, 201);
+    snprintf(out->path, TEXT_BYTES, "/api/auth/reset-password");
+    snprintf(out->body, TEXT_BYTES, "{\"token\":\"%s\",\"newPassword\":\"correct horse battery\"}",
+             strchr(made.url, '=') + 1);
+}
+
 static void ending_a_session(struct world *w, struct request *out)
 {
     out->method = HTTP_POST;
@@ -598,6 +620,8 @@ static const struct {
     {"deactivating a user", deactivating_a_user},
     {"linking a user", linking_a_user},
     {"linking an employer", linking_an_employer},
+    {"making a link", making_a_link},
+    {"setting a password with a link", setting_a_password_with_a_link},
     {"ending a session", ending_a_session},
     {"coming for the first time with a token", coming_for_the_first_time_with_a_token},
     {"listing patients", listing_patients},

@@ -124,6 +124,29 @@ export class Sallyport {
     await this.http.POST("/api/auth/logout");
   }
 
+  /** One's own sessions, newest first, page by page. */
+  async *sessions(query: Query<"listSessions"> = {}): AsyncGenerator<Schemas["SessionItem"]> {
+    yield* all(query, (page) => this.listSessions(page), (list) => list.sessions);
+  }
+
+  listSessions(query: Query<"listSessions"> = {}): Promise<Schemas["SessionList"]> {
+    return data(this.http.GET("/api/auth/sessions", { params: { query } }));
+  }
+
+  async endSession(sessionId: string, options: ChangeOptions = {}): Promise<void> {
+    await this.http.DELETE("/api/auth/sessions/{sessionId}", { params: { path: { sessionId }, ...once(options) } });
+  }
+
+  /** One's own; the other sessions end. */
+  async changePassword(currentPassword: string, newPassword: string, options: ChangeOptions = {}): Promise<void> {
+    await this.http.PUT("/api/auth/password", { params: once(options), body: { currentPassword, newPassword } });
+  }
+
+  /** With the token of a link that an ADMIN has made. */
+  async resetPassword(token: string, newPassword: string): Promise<void> {
+    await this.http.POST("/api/auth/reset-password", { body: { token, newPassword } });
+  }
+
   // ---- API keys ----
 
   listApiKeys(query: Query<"listApiKeys"> = {}): Promise<Schemas["ApiKeyList"]> {
@@ -210,6 +233,25 @@ export class Sallyport {
   updateUser(userId: string, patch: Schemas["UserPatch"], options: ChangeOptions = {}): Promise<User> {
     const params = { path: { userId }, ...once(options) };
     return data(this.http.PATCH("/api/admin/users/{userId}", { params, body: patch }));
+  }
+
+  listUserSessions(userId: string, query: Query<"listUserSessions"> = {}): Promise<Schemas["SessionList"]> {
+    return data(this.http.GET("/api/admin/users/{userId}/sessions", { params: { path: { userId }, query } }));
+  }
+
+  async endUserSessions(userId: string, options: ChangeOptions = {}): Promise<void> {
+    await this.http.DELETE("/api/admin/users/{userId}/sessions", { params: { path: { userId }, ...once(options) } });
+  }
+
+  async endUserSession(userId: string, sessionId: string, options: ChangeOptions = {}): Promise<void> {
+    const params = { path: { userId, sessionId }, ...once(options) };
+    await this.http.DELETE("/api/admin/users/{userId}/sessions/{sessionId}", { params });
+  }
+
+  /** `url` is the secret, shown this once: with it the user sets a password. */
+  createResetLink(userId: string, options: ChangeOptions = {}): Promise<Schemas["ResetLink"]> {
+    const params = { path: { userId }, ...once(options) };
+    return data(this.http.POST("/api/admin/users/{userId}/reset-link", { params }));
   }
 
   /** End a session that an issuer has begun: its tokens are refused from then on. */

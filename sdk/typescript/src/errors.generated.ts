@@ -114,7 +114,19 @@ export const errors = {
     status: 401,
     message: "Email or password is wrong.",
     cause: "No active account has this email and password.",
-    fix: "Check both; an admin can make the account active again or set a new password.",
+    fix: "Check both; an ADMIN can make the account active again, or a link to set a new password.",
+  },
+  PASSWORD_INCORRECT: {
+    status: 403,
+    message: "The current password is not right.",
+    cause: "The password given is not the one of the account, or the account has none.",
+    fix: "Check it; or ask an ADMIN for a link to set a new one: sallyport users reset-password ID.",
+  },
+  RESET_LINK_INVALID: {
+    status: 403,
+    message: "The link to set a password is not valid.",
+    cause: "It has expired, was used, was replaced by a newer one, or was cut short.",
+    fix: "Ask an ADMIN for a new one: sallyport users reset-password ID.",
   },
   LOGIN_THROTTLED: {
     status: 429,
@@ -260,6 +272,12 @@ export const errors = {
     cause: "The user id is wrong.",
     fix: "List the users with 'sallyport users list'.",
   },
+  SESSION_NOT_FOUND: {
+    status: 404,
+    message: "There is no such session.",
+    cause: "It is over, the id is wrong, or the session is another person's.",
+    fix: "List the sessions with GET /api/auth/sessions and use an id from there.",
+  },
   API_KEY_LIMIT: {
     status: 409,
     message: "Too many live API keys.",
@@ -306,7 +324,7 @@ export const errors = {
     status: 409,
     message: "The request was carried out, and its secret was shown once.",
     cause: "The first answer held a secret, which is not kept and cannot be given again.",
-    fix: "Look for the first answer; if it is lost, rotate the key named in resourceId under a new Idempotency-Key.",
+    fix: "Look for the first answer; if it is lost, rotate the key, or make a new link for the user, that resourceId names, under a new Idempotency-Key.",
   },
   INSTANCE_KEY_FIXED: {
     status: 409,

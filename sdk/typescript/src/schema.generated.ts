@@ -154,6 +154,85 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List one's own sessions
+         * @description Those that have not ended, newest first. Sessions of issuers are not among them.
+         */
+        get: operations["listSessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/sessions/{sessionId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End one of one's own sessions */
+        delete: operations["endSession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change one's own password
+         * @description The other sessions of the account end; this one goes on. Wrong passwords are counted as in
+         *     signing in.
+         */
+        put: operations["changePassword"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/reset-password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set a password with a link
+         * @description `token` is from the link that an ADMIN has made; it works once. All sessions of the account
+         *     end.
+         */
+        post: operations["resetPassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/employer/api-keys": {
         parameters: {
             query?: never;
@@ -432,7 +511,7 @@ export interface paths {
                 "x-employer-id"?: components["parameters"]["ActFor"];
             };
             path: {
-                userId: components["schemas"]["UserId"];
+                userId: components["parameters"]["UserId"];
             };
             cookie?: never;
         };
@@ -448,6 +527,75 @@ export interface paths {
          *     step. The last active ADMIN stays.
          */
         patch: operations["updateUser"];
+        trace?: never;
+    };
+    "/api/admin/users/{userId}/sessions": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The API version. Required with an API key on `/api/employer/*`.
+                 * @example 2026-02-01
+                 */
+                "x-api-version"?: components["parameters"]["ApiVersion"];
+                /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
+                "x-employer-id"?: components["parameters"]["ActFor"];
+            };
+            path: {
+                userId: components["parameters"]["UserId"];
+            };
+            cookie?: never;
+        };
+        /** List a user's sessions */
+        get: operations["listUserSessions"];
+        put?: never;
+        post?: never;
+        /**
+         * End all sessions of a user
+         * @description The user can sign in again; to keep them out, set their status to inactive.
+         */
+        delete: operations["endUserSessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/users/{userId}/sessions/{sessionId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End a session of a user */
+        delete: operations["endUserSession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/users/{userId}/reset-link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a link with which a user sets a password
+         * @description `url` is in this answer only: hand it to the user. It works once, until `expiresAt`, and a
+         *     newer one replaces it. The present password goes on working until then.
+         */
+        post: operations["createResetLink"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/admin/instance-key/rotate": {
@@ -617,6 +765,8 @@ export interface components {
         EmployerId: string;
         /** @example user_01j8z6m3q4v5w6x7y8z9a0 */
         UserId: string;
+        /** @example sess_01j8z6m3q4v5w6x7y8z9a0 */
+        SessionId: string;
         /** @example ik_8f3a90c1d2e4b576 */
         InstanceKeyId: string;
         InstanceKeyRotated: {
@@ -985,6 +1135,44 @@ export interface components {
             issuer: string;
             id: string;
         }[];
+        SessionItem: {
+            id: components["schemas"]["SessionId"];
+            createdAt: components["schemas"]["Instant"];
+            expiresAt: components["schemas"]["Instant"];
+            /** @description The client's */
+            address: string | null;
+            /** @description The client's */
+            userAgent: string | null;
+            /** @description Whether it is the one that asks. */
+            isCurrent: boolean;
+        };
+        SessionList: {
+            sessions: components["schemas"]["SessionItem"][];
+            nextCursor: components["schemas"]["NextCursor"];
+        };
+        /**
+         * Format: password
+         * @description At least 12 characters; at most 1024 bytes.
+         */
+        NewPassword: string;
+        PasswordChange: {
+            /** Format: password */
+            currentPassword: string;
+            newPassword: components["schemas"]["NewPassword"];
+        };
+        PasswordReset: {
+            token: string;
+            newPassword: components["schemas"]["NewPassword"];
+        };
+        ResetLink: {
+            userId: components["schemas"]["UserId"];
+            /**
+             * Format: uri
+             * @description The secret.
+             */
+            url: string;
+            expiresAt: components["schemas"]["Instant"];
+        };
         /**
          * @example {
          *       "issuer": "https://clerk.example.org",
@@ -1181,7 +1369,7 @@ export interface components {
          * @description Why a request was refused. GET /docs/errors/{code} explains each; new ones may be added.
          * @enum {string}
          */
-        ErrorCode: "MALFORMED_REQUEST" | "REQUEST_TIMEOUT" | "URI_TOO_LONG" | "HEADERS_TOO_LARGE" | "NOT_IMPLEMENTED" | "HTTP_VERSION_NOT_SUPPORTED" | "EXPECTATION_FAILED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_JSON" | "INVALID_REQUEST" | "INVALID_CURSOR" | "UNSUPPORTED_API_VERSION" | "MISSING_CREDENTIALS" | "SESSION_REQUIRED" | "SESSION_INVALID" | "LOGIN_FAILED" | "LOGIN_THROTTLED" | "TOKEN_INVALID" | "TOKEN_EXPIRED" | "TOKEN_NOT_YET_VALID" | "TOKEN_ISSUER_UNKNOWN" | "TOKEN_AUDIENCE" | "TOKEN_PARTY" | "INVALID_API_KEY" | "API_KEY_REVOKED" | "API_KEY_INACTIVE" | "API_KEY_NOT_YET_VALID" | "API_KEY_EXPIRED" | "EMPLOYER_INACTIVE" | "EMPLOYER_NOT_APPROVED" | "API_KEY_IP_NOT_ALLOWED" | "GEO_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "INSUFFICIENT_ROLE" | "USER_UNKNOWN" | "ORIGIN_NOT_ALLOWED" | "RATE_LIMITED" | "API_KEY_NOT_FOUND" | "EMPLOYER_NOT_FOUND" | "USER_NOT_FOUND" | "API_KEY_LIMIT" | "API_KEY_NOT_LIVE" | "EMAIL_TAKEN" | "IDENTITY_TAKEN" | "LAST_ADMIN" | "IDEMPOTENCY_KEY_REUSED" | "IDEMPOTENCY_IN_PROGRESS" | "IDEMPOTENCY_SECRET_GONE" | "INSTANCE_KEY_FIXED" | "COHORT_INVALID" | "FOREIGN_EMAIL_LIMIT" | "INTERNAL_ERROR" | "STORE_DOWN" | "OVERLOADED" | "SHUTTING_DOWN" | "ISSUER_UNREACHABLE";
+        ErrorCode: "MALFORMED_REQUEST" | "REQUEST_TIMEOUT" | "URI_TOO_LONG" | "HEADERS_TOO_LARGE" | "NOT_IMPLEMENTED" | "HTTP_VERSION_NOT_SUPPORTED" | "EXPECTATION_FAILED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_JSON" | "INVALID_REQUEST" | "INVALID_CURSOR" | "UNSUPPORTED_API_VERSION" | "MISSING_CREDENTIALS" | "SESSION_REQUIRED" | "SESSION_INVALID" | "LOGIN_FAILED" | "PASSWORD_INCORRECT" | "RESET_LINK_INVALID" | "LOGIN_THROTTLED" | "TOKEN_INVALID" | "TOKEN_EXPIRED" | "TOKEN_NOT_YET_VALID" | "TOKEN_ISSUER_UNKNOWN" | "TOKEN_AUDIENCE" | "TOKEN_PARTY" | "INVALID_API_KEY" | "API_KEY_REVOKED" | "API_KEY_INACTIVE" | "API_KEY_NOT_YET_VALID" | "API_KEY_EXPIRED" | "EMPLOYER_INACTIVE" | "EMPLOYER_NOT_APPROVED" | "API_KEY_IP_NOT_ALLOWED" | "GEO_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "INSUFFICIENT_ROLE" | "USER_UNKNOWN" | "ORIGIN_NOT_ALLOWED" | "RATE_LIMITED" | "API_KEY_NOT_FOUND" | "EMPLOYER_NOT_FOUND" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "API_KEY_LIMIT" | "API_KEY_NOT_LIVE" | "EMAIL_TAKEN" | "IDENTITY_TAKEN" | "LAST_ADMIN" | "IDEMPOTENCY_KEY_REUSED" | "IDEMPOTENCY_IN_PROGRESS" | "IDEMPOTENCY_SECRET_GONE" | "INSTANCE_KEY_FIXED" | "COHORT_INVALID" | "FOREIGN_EMAIL_LIMIT" | "INTERNAL_ERROR" | "STORE_DOWN" | "OVERLOADED" | "SHUTTING_DOWN" | "ISSUER_UNREACHABLE";
     };
     responses: {
         /** @description Bad Request: MALFORMED_REQUEST. */
@@ -1233,6 +1421,36 @@ export interface components {
         Refused400D: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 400;
+                    /** @enum {unknown} */
+                    code?: "MALFORMED_REQUEST" | "INVALID_REQUEST" | "INVALID_CURSOR" | "UNSUPPORTED_API_VERSION";
+                };
+            };
+        };
+        /** @description Bad Request: MALFORMED_REQUEST, INVALID_REQUEST, UNSUPPORTED_API_VERSION. */
+        Refused400E: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 400;
+                    /** @enum {unknown} */
+                    code?: "MALFORMED_REQUEST" | "INVALID_REQUEST" | "UNSUPPORTED_API_VERSION";
+                };
+            };
+        };
+        /** @description Bad Request: MALFORMED_REQUEST, INVALID_REQUEST, INVALID_CURSOR, UNSUPPORTED_API_VERSION. */
+        Refused400F: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
                 [name: string]: unknown;
             };
@@ -1246,7 +1464,7 @@ export interface components {
             };
         };
         /** @description Bad Request: MALFORMED_REQUEST, MALFORMED_JSON, INVALID_REQUEST, UNSUPPORTED_API_VERSION. */
-        Refused400E: {
+        Refused400G: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
@@ -1262,7 +1480,7 @@ export interface components {
             };
         };
         /** @description Bad Request: MALFORMED_REQUEST, UNSUPPORTED_API_VERSION. */
-        Refused400F: {
+        Refused400H: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
@@ -1278,7 +1496,7 @@ export interface components {
             };
         };
         /** @description Bad Request: MALFORMED_REQUEST, INVALID_REQUEST, UNSUPPORTED_API_VERSION. */
-        Refused400G: {
+        Refused400I: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
@@ -1294,7 +1512,7 @@ export interface components {
             };
         };
         /** @description Bad Request: MALFORMED_REQUEST, MALFORMED_JSON, INVALID_REQUEST, UNSUPPORTED_API_VERSION. */
-        Refused400H: {
+        Refused400J: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
@@ -1312,7 +1530,7 @@ export interface components {
             };
         };
         /** @description Bad Request: MALFORMED_REQUEST, INVALID_REQUEST, INVALID_CURSOR, UNSUPPORTED_API_VERSION. */
-        Refused400I: {
+        Refused400K: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
@@ -1326,36 +1544,6 @@ export interface components {
                     status?: 400;
                     /** @enum {unknown} */
                     code?: "MALFORMED_REQUEST" | "INVALID_REQUEST" | "INVALID_CURSOR" | "UNSUPPORTED_API_VERSION";
-                };
-            };
-        };
-        /** @description Bad Request: MALFORMED_REQUEST, INVALID_REQUEST, INVALID_CURSOR, UNSUPPORTED_API_VERSION. */
-        Refused400J: {
-            headers: {
-                "x-request-id": components["headers"]["RequestId"];
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @constant */
-                    status?: 400;
-                    /** @enum {unknown} */
-                    code?: "MALFORMED_REQUEST" | "INVALID_REQUEST" | "INVALID_CURSOR" | "UNSUPPORTED_API_VERSION";
-                };
-            };
-        };
-        /** @description Bad Request: MALFORMED_REQUEST, INVALID_REQUEST, UNSUPPORTED_API_VERSION. */
-        Refused400K: {
-            headers: {
-                "x-request-id": components["headers"]["RequestId"];
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @constant */
-                    status?: 400;
-                    /** @enum {unknown} */
-                    code?: "MALFORMED_REQUEST" | "INVALID_REQUEST" | "UNSUPPORTED_API_VERSION";
                 };
             };
         };
@@ -1457,8 +1645,38 @@ export interface components {
                 };
             };
         };
-        /** @description Forbidden: EMPLOYER_INACTIVE, INSUFFICIENT_ROLE, USER_UNKNOWN, ORIGIN_NOT_ALLOWED. */
+        /** @description Forbidden: PASSWORD_INCORRECT, EMPLOYER_INACTIVE, INSUFFICIENT_ROLE, USER_UNKNOWN, ORIGIN_NOT_ALLOWED. */
         Refused403C: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 403;
+                    /** @enum {unknown} */
+                    code?: "PASSWORD_INCORRECT" | "EMPLOYER_INACTIVE" | "INSUFFICIENT_ROLE" | "USER_UNKNOWN" | "ORIGIN_NOT_ALLOWED";
+                };
+            };
+        };
+        /** @description Forbidden: RESET_LINK_INVALID, ORIGIN_NOT_ALLOWED. */
+        Refused403D: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 403;
+                    /** @enum {unknown} */
+                    code?: "RESET_LINK_INVALID" | "ORIGIN_NOT_ALLOWED";
+                };
+            };
+        };
+        /** @description Forbidden: EMPLOYER_INACTIVE, INSUFFICIENT_ROLE, USER_UNKNOWN, ORIGIN_NOT_ALLOWED. */
+        Refused403E: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
@@ -1474,7 +1692,7 @@ export interface components {
             };
         };
         /** @description Forbidden: EMPLOYER_INACTIVE, EMPLOYER_NOT_APPROVED, API_KEY_IP_NOT_ALLOWED, GEO_NOT_ALLOWED, INSUFFICIENT_SCOPE, INSUFFICIENT_ROLE, USER_UNKNOWN, ORIGIN_NOT_ALLOWED. */
-        Refused403D: {
+        Refused403F: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
@@ -1521,8 +1739,23 @@ export interface components {
                 };
             };
         };
-        /** @description Not Found: EMPLOYER_NOT_FOUND. */
+        /** @description Not Found: EMPLOYER_NOT_FOUND, SESSION_NOT_FOUND. */
         Refused404C: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 404;
+                    /** @enum {unknown} */
+                    code?: "EMPLOYER_NOT_FOUND" | "SESSION_NOT_FOUND";
+                };
+            };
+        };
+        /** @description Not Found: EMPLOYER_NOT_FOUND. */
+        Refused404D: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
@@ -1538,7 +1771,7 @@ export interface components {
             };
         };
         /** @description Not Found: API_KEY_NOT_FOUND, EMPLOYER_NOT_FOUND. */
-        Refused404D: {
+        Refused404E: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
@@ -1554,7 +1787,7 @@ export interface components {
             };
         };
         /** @description Not Found: EMPLOYER_NOT_FOUND. */
-        Refused404E: {
+        Refused404F: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
@@ -1572,7 +1805,7 @@ export interface components {
             };
         };
         /** @description Not Found: EMPLOYER_NOT_FOUND, USER_NOT_FOUND. */
-        Refused404F: {
+        Refused404G: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -1583,6 +1816,21 @@ export interface components {
                     status?: 404;
                     /** @enum {unknown} */
                     code?: "EMPLOYER_NOT_FOUND" | "USER_NOT_FOUND";
+                };
+            };
+        };
+        /** @description Not Found: EMPLOYER_NOT_FOUND, USER_NOT_FOUND, SESSION_NOT_FOUND. */
+        Refused404H: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 404;
+                    /** @enum {unknown} */
+                    code?: "EMPLOYER_NOT_FOUND" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND";
                 };
             };
         };
@@ -1635,8 +1883,23 @@ export interface components {
                 };
             };
         };
-        /** @description Conflict: API_KEY_LIMIT, IDEMPOTENCY_IN_PROGRESS, IDEMPOTENCY_SECRET_GONE. */
+        /** @description Conflict: IDEMPOTENCY_IN_PROGRESS. */
         Refused409A: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "IDEMPOTENCY_IN_PROGRESS";
+                };
+            };
+        };
+        /** @description Conflict: API_KEY_LIMIT, IDEMPOTENCY_IN_PROGRESS, IDEMPOTENCY_SECRET_GONE. */
+        Refused409B: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
@@ -1652,7 +1915,7 @@ export interface components {
             };
         };
         /** @description Conflict: API_KEY_LIMIT, IDEMPOTENCY_IN_PROGRESS. */
-        Refused409B: {
+        Refused409C: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
@@ -1668,7 +1931,7 @@ export interface components {
             };
         };
         /** @description Conflict: API_KEY_NOT_LIVE, IDEMPOTENCY_IN_PROGRESS. */
-        Refused409C: {
+        Refused409D: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
@@ -1684,7 +1947,7 @@ export interface components {
             };
         };
         /** @description Conflict: IDEMPOTENCY_IN_PROGRESS. */
-        Refused409D: {
+        Refused409E: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
@@ -1700,7 +1963,7 @@ export interface components {
             };
         };
         /** @description Conflict: API_KEY_NOT_LIVE, IDEMPOTENCY_IN_PROGRESS, IDEMPOTENCY_SECRET_GONE. */
-        Refused409E: {
+        Refused409F: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
@@ -1716,27 +1979,12 @@ export interface components {
             };
         };
         /** @description Conflict: IDEMPOTENCY_IN_PROGRESS. */
-        Refused409F: {
+        Refused409G: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
                 ratelimit: components["headers"]["RateLimit"];
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @constant */
-                    status?: 409;
-                    /** @enum {unknown} */
-                    code?: "IDEMPOTENCY_IN_PROGRESS";
-                };
-            };
-        };
-        /** @description Conflict: IDEMPOTENCY_IN_PROGRESS. */
-        Refused409G: {
-            headers: {
-                "x-request-id": components["headers"]["RequestId"];
                 [name: string]: unknown;
             };
             content: {
@@ -1793,8 +2041,23 @@ export interface components {
                 };
             };
         };
-        /** @description Conflict: IDEMPOTENCY_IN_PROGRESS, INSTANCE_KEY_FIXED. */
+        /** @description Conflict: IDEMPOTENCY_IN_PROGRESS, IDEMPOTENCY_SECRET_GONE. */
         Refused409K: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "IDEMPOTENCY_IN_PROGRESS" | "IDEMPOTENCY_SECRET_GONE";
+                };
+            };
+        };
+        /** @description Conflict: IDEMPOTENCY_IN_PROGRESS, INSTANCE_KEY_FIXED. */
+        Refused409L: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -2008,6 +2271,21 @@ export interface components {
         Refused422A: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 422;
+                    /** @enum {unknown} */
+                    code?: "IDEMPOTENCY_KEY_REUSED";
+                };
+            };
+        };
+        /** @description Unprocessable Content: IDEMPOTENCY_KEY_REUSED. */
+        Refused422B: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
                 [name: string]: unknown;
             };
@@ -2021,7 +2299,7 @@ export interface components {
             };
         };
         /** @description Unprocessable Content: IDEMPOTENCY_KEY_REUSED, COHORT_INVALID. */
-        Refused422B: {
+        Refused422C: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
@@ -2035,21 +2313,6 @@ export interface components {
                     status?: 422;
                     /** @enum {unknown} */
                     code?: "IDEMPOTENCY_KEY_REUSED" | "COHORT_INVALID";
-                };
-            };
-        };
-        /** @description Unprocessable Content: IDEMPOTENCY_KEY_REUSED. */
-        Refused422C: {
-            headers: {
-                "x-request-id": components["headers"]["RequestId"];
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @constant */
-                    status?: 422;
-                    /** @enum {unknown} */
-                    code?: "IDEMPOTENCY_KEY_REUSED";
                 };
             };
         };
@@ -2389,6 +2652,8 @@ export interface components {
         };
     };
     parameters: {
+        UserId: components["schemas"]["UserId"];
+        SessionId: components["schemas"]["SessionId"];
         /**
          * @description The API version. Required with an API key on `/api/employer/*`.
          * @example 2026-02-01
@@ -2729,6 +2994,194 @@ export interface operations {
             505: components["responses"]["Refused505A"];
         };
     };
+    listSessions: {
+        parameters: {
+            query?: {
+                /** @description How many items a page may have. */
+                limit?: components["parameters"]["Limit"];
+                /** @description The `nextCursor` of the page before, exactly as received. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: {
+                /**
+                 * @description The API version. Required with an API key on `/api/employer/*`.
+                 * @example 2026-02-01
+                 */
+                "x-api-version"?: components["parameters"]["ApiVersion"];
+                /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
+                "x-employer-id"?: components["parameters"]["ActFor"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of sessions. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionList"];
+                };
+            };
+            400: components["responses"]["Refused400D"];
+            401: components["responses"]["Refused401B"];
+            403: components["responses"]["Refused403B"];
+            404: components["responses"]["Refused404B"];
+            408: components["responses"]["Refused408A"];
+            413: components["responses"]["Refused413A"];
+            414: components["responses"]["Refused414A"];
+            417: components["responses"]["Refused417A"];
+            431: components["responses"]["Refused431A"];
+            500: components["responses"]["Refused500A"];
+            501: components["responses"]["Refused501A"];
+            503: components["responses"]["Refused503C"];
+            505: components["responses"]["Refused505A"];
+        };
+    };
+    endSession: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The API version. Required with an API key on `/api/employer/*`.
+                 * @example 2026-02-01
+                 */
+                "x-api-version"?: components["parameters"]["ApiVersion"];
+                /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
+                "x-employer-id"?: components["parameters"]["ActFor"];
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                sessionId: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It has ended. */
+            204: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Refused400E"];
+            401: components["responses"]["Refused401B"];
+            403: components["responses"]["Refused403B"];
+            404: components["responses"]["Refused404C"];
+            408: components["responses"]["Refused408A"];
+            409: components["responses"]["Refused409A"];
+            413: components["responses"]["Refused413A"];
+            414: components["responses"]["Refused414A"];
+            417: components["responses"]["Refused417A"];
+            422: components["responses"]["Refused422A"];
+            431: components["responses"]["Refused431A"];
+            500: components["responses"]["Refused500A"];
+            501: components["responses"]["Refused501A"];
+            503: components["responses"]["Refused503C"];
+            505: components["responses"]["Refused505A"];
+        };
+    };
+    changePassword: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The API version. Required with an API key on `/api/employer/*`.
+                 * @example 2026-02-01
+                 */
+                "x-api-version"?: components["parameters"]["ApiVersion"];
+                /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
+                "x-employer-id"?: components["parameters"]["ActFor"];
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description It is the new one from now on. */
+            204: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Refused400C"];
+            401: components["responses"]["Refused401B"];
+            403: components["responses"]["Refused403C"];
+            404: components["responses"]["Refused404B"];
+            408: components["responses"]["Refused408A"];
+            409: components["responses"]["Refused409A"];
+            413: components["responses"]["Refused413A"];
+            414: components["responses"]["Refused414A"];
+            415: components["responses"]["Refused415A"];
+            417: components["responses"]["Refused417A"];
+            422: components["responses"]["Refused422A"];
+            429: components["responses"]["Refused429A"];
+            431: components["responses"]["Refused431A"];
+            500: components["responses"]["Refused500A"];
+            501: components["responses"]["Refused501A"];
+            503: components["responses"]["Refused503C"];
+            505: components["responses"]["Refused505A"];
+        };
+    };
+    resetPassword: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordReset"];
+            };
+        };
+        responses: {
+            /** @description Sign in with the new password. */
+            204: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Refused400C"];
+            403: components["responses"]["Refused403D"];
+            408: components["responses"]["Refused408A"];
+            413: components["responses"]["Refused413A"];
+            414: components["responses"]["Refused414A"];
+            415: components["responses"]["Refused415A"];
+            417: components["responses"]["Refused417A"];
+            431: components["responses"]["Refused431A"];
+            500: components["responses"]["Refused500A"];
+            501: components["responses"]["Refused501A"];
+            503: components["responses"]["Refused503B"];
+            505: components["responses"]["Refused505A"];
+        };
+    };
     listApiKeys: {
         parameters: {
             query?: {
@@ -2762,10 +3215,10 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKeyList"];
                 };
             };
-            400: components["responses"]["Refused400D"];
+            400: components["responses"]["Refused400F"];
             401: components["responses"]["Refused401C"];
-            403: components["responses"]["Refused403C"];
-            404: components["responses"]["Refused404C"];
+            403: components["responses"]["Refused403E"];
+            404: components["responses"]["Refused404D"];
             408: components["responses"]["Refused408B"];
             413: components["responses"]["Refused413B"];
             414: components["responses"]["Refused414B"];
@@ -2816,17 +3269,17 @@ export interface operations {
                     "application/json": components["schemas"]["IssuedApiKey"];
                 };
             };
-            400: components["responses"]["Refused400E"];
+            400: components["responses"]["Refused400G"];
             401: components["responses"]["Refused401C"];
-            403: components["responses"]["Refused403C"];
-            404: components["responses"]["Refused404C"];
+            403: components["responses"]["Refused403E"];
+            404: components["responses"]["Refused404D"];
             408: components["responses"]["Refused408B"];
-            409: components["responses"]["Refused409A"];
+            409: components["responses"]["Refused409B"];
             413: components["responses"]["Refused413B"];
             414: components["responses"]["Refused414B"];
             415: components["responses"]["Refused415B"];
             417: components["responses"]["Refused417B"];
-            422: components["responses"]["Refused422A"];
+            422: components["responses"]["Refused422B"];
             431: components["responses"]["Refused431B"];
             500: components["responses"]["Refused500B"];
             501: components["responses"]["Refused501B"];
@@ -2873,17 +3326,17 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKeyImported"];
                 };
             };
-            400: components["responses"]["Refused400E"];
+            400: components["responses"]["Refused400G"];
             401: components["responses"]["Refused401C"];
-            403: components["responses"]["Refused403C"];
-            404: components["responses"]["Refused404C"];
+            403: components["responses"]["Refused403E"];
+            404: components["responses"]["Refused404D"];
             408: components["responses"]["Refused408B"];
-            409: components["responses"]["Refused409B"];
+            409: components["responses"]["Refused409C"];
             413: components["responses"]["Refused413B"];
             414: components["responses"]["Refused414B"];
             415: components["responses"]["Refused415B"];
             417: components["responses"]["Refused417B"];
-            422: components["responses"]["Refused422A"];
+            422: components["responses"]["Refused422B"];
             431: components["responses"]["Refused431B"];
             500: components["responses"]["Refused500B"];
             501: components["responses"]["Refused501B"];
@@ -2921,10 +3374,10 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKey"];
                 };
             };
-            400: components["responses"]["Refused400F"];
+            400: components["responses"]["Refused400H"];
             401: components["responses"]["Refused401C"];
-            403: components["responses"]["Refused403C"];
-            404: components["responses"]["Refused404D"];
+            403: components["responses"]["Refused403E"];
+            404: components["responses"]["Refused404E"];
             408: components["responses"]["Refused408B"];
             413: components["responses"]["Refused413B"];
             414: components["responses"]["Refused414B"];
@@ -2971,16 +3424,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            400: components["responses"]["Refused400G"];
+            400: components["responses"]["Refused400I"];
             401: components["responses"]["Refused401C"];
-            403: components["responses"]["Refused403C"];
-            404: components["responses"]["Refused404D"];
+            403: components["responses"]["Refused403E"];
+            404: components["responses"]["Refused404E"];
             408: components["responses"]["Refused408B"];
-            409: components["responses"]["Refused409D"];
+            409: components["responses"]["Refused409E"];
             413: components["responses"]["Refused413B"];
             414: components["responses"]["Refused414B"];
             417: components["responses"]["Refused417B"];
-            422: components["responses"]["Refused422A"];
+            422: components["responses"]["Refused422B"];
             431: components["responses"]["Refused431B"];
             500: components["responses"]["Refused500B"];
             501: components["responses"]["Refused501B"];
@@ -3029,17 +3482,17 @@ export interface operations {
                     "application/json": components["schemas"]["ApiKey"];
                 };
             };
-            400: components["responses"]["Refused400E"];
+            400: components["responses"]["Refused400G"];
             401: components["responses"]["Refused401C"];
-            403: components["responses"]["Refused403C"];
-            404: components["responses"]["Refused404D"];
+            403: components["responses"]["Refused403E"];
+            404: components["responses"]["Refused404E"];
             408: components["responses"]["Refused408B"];
-            409: components["responses"]["Refused409C"];
+            409: components["responses"]["Refused409D"];
             413: components["responses"]["Refused413B"];
             414: components["responses"]["Refused414B"];
             415: components["responses"]["Refused415B"];
             417: components["responses"]["Refused417B"];
-            422: components["responses"]["Refused422A"];
+            422: components["responses"]["Refused422B"];
             431: components["responses"]["Refused431B"];
             500: components["responses"]["Refused500B"];
             501: components["responses"]["Refused501B"];
@@ -3088,17 +3541,17 @@ export interface operations {
                     "application/json": components["schemas"]["IssuedApiKey"];
                 };
             };
-            400: components["responses"]["Refused400E"];
+            400: components["responses"]["Refused400G"];
             401: components["responses"]["Refused401C"];
-            403: components["responses"]["Refused403C"];
-            404: components["responses"]["Refused404D"];
+            403: components["responses"]["Refused403E"];
+            404: components["responses"]["Refused404E"];
             408: components["responses"]["Refused408B"];
-            409: components["responses"]["Refused409E"];
+            409: components["responses"]["Refused409F"];
             413: components["responses"]["Refused413B"];
             414: components["responses"]["Refused414B"];
             415: components["responses"]["Refused415B"];
             417: components["responses"]["Refused417B"];
-            422: components["responses"]["Refused422A"];
+            422: components["responses"]["Refused422B"];
             431: components["responses"]["Refused431B"];
             500: components["responses"]["Refused500B"];
             501: components["responses"]["Refused501B"];
@@ -3150,17 +3603,17 @@ export interface operations {
                     "application/json": components["schemas"]["CohortUploaded"];
                 };
             };
-            400: components["responses"]["Refused400H"];
+            400: components["responses"]["Refused400J"];
             401: components["responses"]["Refused401D"];
-            403: components["responses"]["Refused403D"];
-            404: components["responses"]["Refused404E"];
+            403: components["responses"]["Refused403F"];
+            404: components["responses"]["Refused404F"];
             408: components["responses"]["Refused408C"];
-            409: components["responses"]["Refused409F"];
+            409: components["responses"]["Refused409G"];
             413: components["responses"]["Refused413C"];
             414: components["responses"]["Refused414C"];
             415: components["responses"]["Refused415C"];
             417: components["responses"]["Refused417C"];
-            422: components["responses"]["Refused422B"];
+            422: components["responses"]["Refused422C"];
             429: components["responses"]["Refused429B"];
             431: components["responses"]["Refused431C"];
             500: components["responses"]["Refused500C"];
@@ -3208,10 +3661,10 @@ export interface operations {
                     "application/json": components["schemas"]["PatientList"];
                 };
             };
-            400: components["responses"]["Refused400I"];
+            400: components["responses"]["Refused400K"];
             401: components["responses"]["Refused401D"];
-            403: components["responses"]["Refused403D"];
-            404: components["responses"]["Refused404E"];
+            403: components["responses"]["Refused403F"];
+            404: components["responses"]["Refused404F"];
             408: components["responses"]["Refused408C"];
             413: components["responses"]["Refused413C"];
             414: components["responses"]["Refused414C"];
@@ -3256,7 +3709,7 @@ export interface operations {
                     "application/json": components["schemas"]["EmployerList"];
                 };
             };
-            400: components["responses"]["Refused400J"];
+            400: components["responses"]["Refused400D"];
             401: components["responses"]["Refused401B"];
             403: components["responses"]["Refused403B"];
             404: components["responses"]["Refused404B"];
@@ -3314,12 +3767,12 @@ export interface operations {
             403: components["responses"]["Refused403B"];
             404: components["responses"]["Refused404B"];
             408: components["responses"]["Refused408A"];
-            409: components["responses"]["Refused409G"];
+            409: components["responses"]["Refused409A"];
             413: components["responses"]["Refused413A"];
             414: components["responses"]["Refused414A"];
             415: components["responses"]["Refused415A"];
             417: components["responses"]["Refused417A"];
-            422: components["responses"]["Refused422C"];
+            422: components["responses"]["Refused422A"];
             431: components["responses"]["Refused431A"];
             500: components["responses"]["Refused500A"];
             501: components["responses"]["Refused501A"];
@@ -3377,7 +3830,7 @@ export interface operations {
             414: components["responses"]["Refused414A"];
             415: components["responses"]["Refused415A"];
             417: components["responses"]["Refused417A"];
-            422: components["responses"]["Refused422C"];
+            422: components["responses"]["Refused422A"];
             431: components["responses"]["Refused431A"];
             500: components["responses"]["Refused500A"];
             501: components["responses"]["Refused501A"];
@@ -3428,12 +3881,12 @@ export interface operations {
             403: components["responses"]["Refused403B"];
             404: components["responses"]["Refused404B"];
             408: components["responses"]["Refused408A"];
-            409: components["responses"]["Refused409G"];
+            409: components["responses"]["Refused409A"];
             413: components["responses"]["Refused413A"];
             414: components["responses"]["Refused414A"];
             415: components["responses"]["Refused415A"];
             417: components["responses"]["Refused417A"];
-            422: components["responses"]["Refused422C"];
+            422: components["responses"]["Refused422A"];
             431: components["responses"]["Refused431A"];
             500: components["responses"]["Refused500A"];
             501: components["responses"]["Refused501A"];
@@ -3475,7 +3928,7 @@ export interface operations {
                     "application/json": components["schemas"]["UserList"];
                 };
             };
-            400: components["responses"]["Refused400J"];
+            400: components["responses"]["Refused400D"];
             401: components["responses"]["Refused401B"];
             403: components["responses"]["Refused403B"];
             404: components["responses"]["Refused404B"];
@@ -3538,7 +3991,7 @@ export interface operations {
             414: components["responses"]["Refused414A"];
             415: components["responses"]["Refused415A"];
             417: components["responses"]["Refused417A"];
-            422: components["responses"]["Refused422C"];
+            422: components["responses"]["Refused422A"];
             431: components["responses"]["Refused431A"];
             500: components["responses"]["Refused500A"];
             501: components["responses"]["Refused501A"];
@@ -3565,7 +4018,7 @@ export interface operations {
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
-                userId: components["schemas"]["UserId"];
+                userId: components["parameters"]["UserId"];
             };
             cookie?: never;
         };
@@ -3589,14 +4042,219 @@ export interface operations {
             400: components["responses"]["Refused400C"];
             401: components["responses"]["Refused401B"];
             403: components["responses"]["Refused403B"];
-            404: components["responses"]["Refused404F"];
+            404: components["responses"]["Refused404G"];
             408: components["responses"]["Refused408A"];
             409: components["responses"]["Refused409J"];
             413: components["responses"]["Refused413A"];
             414: components["responses"]["Refused414A"];
             415: components["responses"]["Refused415A"];
             417: components["responses"]["Refused417A"];
-            422: components["responses"]["Refused422C"];
+            422: components["responses"]["Refused422A"];
+            431: components["responses"]["Refused431A"];
+            500: components["responses"]["Refused500A"];
+            501: components["responses"]["Refused501A"];
+            503: components["responses"]["Refused503C"];
+            505: components["responses"]["Refused505A"];
+        };
+    };
+    listUserSessions: {
+        parameters: {
+            query?: {
+                /** @description How many items a page may have. */
+                limit?: components["parameters"]["Limit"];
+                /** @description The `nextCursor` of the page before, exactly as received. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: {
+                /**
+                 * @description The API version. Required with an API key on `/api/employer/*`.
+                 * @example 2026-02-01
+                 */
+                "x-api-version"?: components["parameters"]["ApiVersion"];
+                /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
+                "x-employer-id"?: components["parameters"]["ActFor"];
+            };
+            path: {
+                userId: components["parameters"]["UserId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of sessions. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionList"];
+                };
+            };
+            400: components["responses"]["Refused400D"];
+            401: components["responses"]["Refused401B"];
+            403: components["responses"]["Refused403B"];
+            404: components["responses"]["Refused404G"];
+            408: components["responses"]["Refused408A"];
+            413: components["responses"]["Refused413A"];
+            414: components["responses"]["Refused414A"];
+            417: components["responses"]["Refused417A"];
+            431: components["responses"]["Refused431A"];
+            500: components["responses"]["Refused500A"];
+            501: components["responses"]["Refused501A"];
+            503: components["responses"]["Refused503C"];
+            505: components["responses"]["Refused505A"];
+        };
+    };
+    endUserSessions: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The API version. Required with an API key on `/api/employer/*`.
+                 * @example 2026-02-01
+                 */
+                "x-api-version"?: components["parameters"]["ApiVersion"];
+                /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
+                "x-employer-id"?: components["parameters"]["ActFor"];
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                userId: components["parameters"]["UserId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description They have ended. */
+            204: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Refused400E"];
+            401: components["responses"]["Refused401B"];
+            403: components["responses"]["Refused403B"];
+            404: components["responses"]["Refused404G"];
+            408: components["responses"]["Refused408A"];
+            409: components["responses"]["Refused409A"];
+            413: components["responses"]["Refused413A"];
+            414: components["responses"]["Refused414A"];
+            417: components["responses"]["Refused417A"];
+            422: components["responses"]["Refused422A"];
+            431: components["responses"]["Refused431A"];
+            500: components["responses"]["Refused500A"];
+            501: components["responses"]["Refused501A"];
+            503: components["responses"]["Refused503C"];
+            505: components["responses"]["Refused505A"];
+        };
+    };
+    endUserSession: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The API version. Required with an API key on `/api/employer/*`.
+                 * @example 2026-02-01
+                 */
+                "x-api-version"?: components["parameters"]["ApiVersion"];
+                /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
+                "x-employer-id"?: components["parameters"]["ActFor"];
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                userId: components["parameters"]["UserId"];
+                sessionId: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It has ended. */
+            204: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Refused400E"];
+            401: components["responses"]["Refused401B"];
+            403: components["responses"]["Refused403B"];
+            404: components["responses"]["Refused404H"];
+            408: components["responses"]["Refused408A"];
+            409: components["responses"]["Refused409A"];
+            413: components["responses"]["Refused413A"];
+            414: components["responses"]["Refused414A"];
+            417: components["responses"]["Refused417A"];
+            422: components["responses"]["Refused422A"];
+            431: components["responses"]["Refused431A"];
+            500: components["responses"]["Refused500A"];
+            501: components["responses"]["Refused501A"];
+            503: components["responses"]["Refused503C"];
+            505: components["responses"]["Refused505A"];
+        };
+    };
+    createResetLink: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The API version. Required with an API key on `/api/employer/*`.
+                 * @example 2026-02-01
+                 */
+                "x-api-version"?: components["parameters"]["ApiVersion"];
+                /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
+                "x-employer-id"?: components["parameters"]["ActFor"];
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                userId: components["parameters"]["UserId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The link. */
+            201: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResetLink"];
+                };
+            };
+            400: components["responses"]["Refused400E"];
+            401: components["responses"]["Refused401B"];
+            403: components["responses"]["Refused403B"];
+            404: components["responses"]["Refused404G"];
+            408: components["responses"]["Refused408A"];
+            409: components["responses"]["Refused409K"];
+            413: components["responses"]["Refused413A"];
+            414: components["responses"]["Refused414A"];
+            417: components["responses"]["Refused417A"];
+            422: components["responses"]["Refused422A"];
             431: components["responses"]["Refused431A"];
             500: components["responses"]["Refused500A"];
             501: components["responses"]["Refused501A"];
@@ -3638,16 +4296,16 @@ export interface operations {
                     "application/json": components["schemas"]["InstanceKeyRotated"];
                 };
             };
-            400: components["responses"]["Refused400K"];
+            400: components["responses"]["Refused400E"];
             401: components["responses"]["Refused401B"];
             403: components["responses"]["Refused403B"];
             404: components["responses"]["Refused404B"];
             408: components["responses"]["Refused408A"];
-            409: components["responses"]["Refused409K"];
+            409: components["responses"]["Refused409L"];
             413: components["responses"]["Refused413A"];
             414: components["responses"]["Refused414A"];
             417: components["responses"]["Refused417A"];
-            422: components["responses"]["Refused422C"];
+            422: components["responses"]["Refused422A"];
             431: components["responses"]["Refused431A"];
             500: components["responses"]["Refused500A"];
             501: components["responses"]["Refused501A"];
@@ -3703,10 +4361,10 @@ export interface operations {
                     "application/json": components["schemas"]["AuditList"];
                 };
             };
-            400: components["responses"]["Refused400D"];
+            400: components["responses"]["Refused400F"];
             401: components["responses"]["Refused401C"];
-            403: components["responses"]["Refused403C"];
-            404: components["responses"]["Refused404C"];
+            403: components["responses"]["Refused403E"];
+            404: components["responses"]["Refused404D"];
             408: components["responses"]["Refused408B"];
             413: components["responses"]["Refused413B"];
             414: components["responses"]["Refused414B"];
@@ -3767,7 +4425,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuditList"];
                 };
             };
-            400: components["responses"]["Refused400J"];
+            400: components["responses"]["Refused400D"];
             401: components["responses"]["Refused401B"];
             403: components["responses"]["Refused403B"];
             404: components["responses"]["Refused404B"];
@@ -3814,7 +4472,7 @@ export interface operations {
                     "application/json": components["schemas"]["AuditReport"];
                 };
             };
-            400: components["responses"]["Refused400K"];
+            400: components["responses"]["Refused400E"];
             401: components["responses"]["Refused401B"];
             403: components["responses"]["Refused403B"];
             404: components["responses"]["Refused404B"];

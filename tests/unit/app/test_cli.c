@@ -234,6 +234,10 @@ static void employers(void **state)
                    "{\"name\":\"A\",\"isApproved\":false}");
     assert_request(l, "employers list", HTTP_GET, "/api/admin/employers", "");
     assert_string_equal(l->request.list, "employers");
+    assert_request(l, "employers change emp_1 --approve", HTTP_PATCH, "/api/admin/employers/emp_1",
+                   "{\"isApproved\":true}");
+    assert_request(l, "employers change emp_1 --name A --status inactive", HTTP_PATCH,
+                   "/api/admin/employers/emp_1", "{\"name\":\"A\",\"status\":\"inactive\"}");
 }
 
 static void users(void **state)
@@ -255,6 +259,15 @@ static void users(void **state)
                    "");
     assert_request(l, "users deactivate user_1", HTTP_PATCH, "/api/admin/users/user_1",
                    "{\"status\":\"inactive\"}");
+    assert_request(l, "users change user_1 --role member --status active", HTTP_PATCH,
+                   "/api/admin/users/user_1", "{\"role\":\"MEMBER\",\"status\":\"active\"}");
+    assert_request(l, "users reset-password user_1", HTTP_POST,
+                   "/api/admin/users/user_1/reset-link", "");
+    assert_request(l, "users sessions user_1", HTTP_GET, "/api/admin/users/user_1/sessions", "");
+    assert_string_equal(l->request.list, "sessions");
+    assert_request(l, "users sign-out user_1", HTTP_DELETE, "/api/admin/users/user_1/sessions", "");
+    assert_request(l, "users sign-out user_1 --session s/1", HTTP_DELETE,
+                   "/api/admin/users/user_1/sessions/s%2F1", "");
 }
 
 static void keys(void **state)
@@ -517,6 +530,11 @@ static void any_answer_can_be_shown(void **state)
                                         "employers create --name x",
                                         "users list",
                                         "users deactivate u",
+                                        "users change u --role ADMIN",
+                                        "users reset-password u",
+                                        "users sessions u",
+                                        "users sign-out u",
+                                        "employers change e --approve",
                                         "users create --email e --role r",
                                         "keys list",
                                         "keys create --name x --scope y",

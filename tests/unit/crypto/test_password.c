@@ -149,6 +149,19 @@ static void a_crowd_is_served_up_to_the_bound_and_the_rest_is_sent_away(void **s
     assert_true(crowd.n_refused > 0);
 }
 
+static void a_password_has_twelve_characters_and_no_other_rule(void **state)
+{
+    (void)state;
+    assert_false(password_is_fit(S("12345678901")));
+    assert_true(password_is_fit(S("123456789012")));
+    assert_true(password_is_fit(S("aaaaaaaaaaaa")));
+    assert_true(password_is_fit(S("pässwörter sü")));
+    assert_false(password_is_fit(S("\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4")));
+    assert_false(password_is_fit(S("with a\nline break")));
+    assert_false(password_is_fit(S("            ")));
+    assert_false(password_is_fit(STR_NONE));
+}
+
 static int start(void **state)
 {
     (void)state;
@@ -159,6 +172,7 @@ static int start(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_password_has_twelve_characters_and_no_other_rule),
         cmocka_unit_test(a_password_matches_its_own_hash_only),
         cmocka_unit_test(a_hash_is_argon2id_and_salted),
         cmocka_unit_test(a_password_may_hold_a_nul),

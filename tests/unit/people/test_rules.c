@@ -3,19 +3,6 @@
 
 #include "people/rules.h"
 
-static void a_password_has_twelve_characters_and_no_other_rule(void **state)
-{
-    (void)state;
-    assert_false(people_password_is_fit(S("12345678901")));
-    assert_true(people_password_is_fit(S("123456789012")));
-    assert_true(people_password_is_fit(S("aaaaaaaaaaaa")));
-    assert_true(people_password_is_fit(S("pässwörter sü")));
-    assert_false(people_password_is_fit(S("\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4")));
-    assert_false(people_password_is_fit(S("with a\nline break")));
-    assert_false(people_password_is_fit(S("            ")));
-    assert_false(people_password_is_fit(STR_NONE));
-}
-
 static void every_bad_member_of_a_user_is_named(void **state)
 {
     DROP(secret) struct secret password = {0};
@@ -59,7 +46,6 @@ static void what_is_absent_stays_as_it_is(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_password_has_twelve_characters_and_no_other_rule),
         cmocka_unit_test(every_bad_member_of_a_user_is_named),
         cmocka_unit_test(what_is_absent_stays_as_it_is),
     };
