@@ -85,7 +85,24 @@ test("no raw key, password or session token outlives its request", async () => {
     const stdinPassword = `pw ${randomBytes(12).toString("hex")}`;
     secrets.set("a password of the command line", stdinPassword);
     await server.cliJson(["users", "create", "--email", "cli@users.test", "--role", "MEMBER", "--employer", tenant.employerId, "--password-stdin"], `${stdinPassword}\n`);
-    await tenant.member.logout();
+
+    // Passwords changed, and set with links: one used, one not, and in places where it does not belong.
+    const [second, third, guess] = ["second", "third", "guessed"].map((what) => `${what} ${randomBytes(12).toString("hex")}`) as [string, string, string];
+    secrets.set("a changed password", second).set("a password set anew", third).set("a wrong present password", guess);
+    await tenant.member.changePassword(guess, second).catch(() => {});
+    await tenant.member.changePassword(tenant.password, second);
+    const { id } = await tenant.member.me();
+    for (const what of ["a used link", "a link not used"]) {
+      const { url } = await root.createResetLink(id);
+      const token = new URL(url).searchParams.get("token") ?? assert.fail();
+      secrets.set(`the token of ${what}`, token);
+      await server.call({ target: `/reset-password?token=${token}` });
+      await server.call({ method: "POST", target: "/api/auth/reset-password", body: { token, newPassword: token.slice(0, 5) } });
+      if (what === "a used link") await server.client().resetPassword(token, third);
+    }
+    const returned = await server.signedIn(tenant.memberEmail, third);
+    secrets.set("the session after a reset", returned.sessionCookie ?? assert.fail());
+    await returned.logout();
 
     // Tokens of an issuer: one that is taken, one that nobody is linked to, one that is too late.
     const member = (await root.listUsers({ employerId: tenant.employerId })).users.find((user) => user.role === "MEMBER");
