@@ -1,6 +1,7 @@
 import createFetchClient, { type Client } from "openapi-fetch";
 
 import { errorOf } from "./error.js";
+import { newIdempotencyKey, retrying, type Fetch, type RetryOptions } from "./retry.js";
 import type { components, operations, paths } from "./schema.generated.js";
 
 type Schemas = components["schemas"];
@@ -19,7 +20,7 @@ export type User = Schemas["User"];
 export type Session = Schemas["Session"];
 export type Problem = Schemas["Problem"];
 
-export interface ClientOptions {
+export interface ClientOptions extends RetryOptions {
   /** Where the server is, e.g. https://api.example.org. */
   baseUrl: string;
   /** For cohort calls. Keep it on a server, never in a browser. */
@@ -36,14 +37,15 @@ export interface ClientOptions {
   /** Lets an ADMIN act for another employer. */
   employerId?: string | undefined;
   /** Instead of the global fetch. */
-  fetch?: ((request: Request) => Promise<Response>) | undefined;
+  fetch?: Fetch | undefined;
 }
 
 /** For calls that change something. */
 export interface ChangeOptions {
   /**
    * Makes it safe to send the call again: a text of your own, such as a UUID, new for each change.
-   * Sent again under the same key, the call is answered as before and changes nothing.
+   * Sent again under the same key, the call is answered as before and changes nothing. Where there
+   * are retries, a call without one gets one.
    */
   idempotencyKey?: string | undefined;
 }
@@ -82,13 +84,15 @@ export class Sallyport {
     this.#session = options.sessionCookie;
     this.http = createFetchClient<paths>({
       baseUrl: options.baseUrl.replace(/\/+$/, ""),
-      ...(options.fetch ? { fetch: options.fetch } : {}),
+      fetch: retrying(options.fetch ?? ((request) => globalThis.fetch(request)), options),
     });
     this.http.use({
       onRequest: async ({ request }) => {
         const set = (name: string, value: string | undefined): void => {
           if (value !== undefined && !request.headers.has(name)) request.headers.set(name, value);
         };
+        const isChange = !["GET", "HEAD"].includes(request.method);
+        set("idempotency-key", isChange && options.retries !== 0 ? newIdempotencyKey() : undefined);
         set("x-api-version", options.apiVersion ?? "2026-02-01");
         set("x-api-key", options.apiKey);
         set("x-employer-id", options.employerId);

@@ -1,4 +1,5 @@
 import { errors, type ErrorCode } from "./errors.generated.js";
+import { retryAfter } from "./retry.js";
 import type { components } from "./schema.generated.js";
 
 export type MemberError = components["schemas"]["MemberError"];
@@ -51,14 +52,6 @@ export class SallyportError extends Error {
   get isKnown(): boolean {
     return this.code in errors;
   }
-}
-
-/** Seconds, or a date (RFC 9110 section 10.2.3). */
-function retryAfter(field: string | null): number | undefined {
-  if (field === null) return undefined;
-  if (/^\d+$/.test(field)) return Number(field);
-  const at = Date.parse(field);
-  return Number.isNaN(at) ? undefined : Math.max(0, Math.ceil((at - Date.now()) / 1000));
 }
 
 /** The error of an answer that is not a success. */

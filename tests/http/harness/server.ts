@@ -239,7 +239,7 @@ export class Server {
   }
 
   client(options: Partial<ClientOptions> = {}): Sallyport {
-    return createClient({ baseUrl: this.url, fetch: recordingFetch, ...options });
+    return createClient({ baseUrl: this.url, fetch: recordingFetch, retries: 0, ...options });
   }
 
   /** The first ADMIN, signed in once. */
