@@ -61,7 +61,8 @@ static struct verdict judge_rights(const struct decide_key *key, const struct de
         return refusal(E_API_KEY_IP_NOT_ALLOWED);
     if (!is_place_allowed(key, facts->country))
         return refusal(E_GEO_NOT_ALLOWED);
-    if (!scope_has_all(key->scopes, facts->wanted))
+    if (!scope_has_all(key->scopes, facts->wanted) ||
+        (facts->needs && scope_expr_missing(facts->needs, key->scopes).bits))
         return refusal(E_INSUFFICIENT_SCOPE);
     return (struct verdict){0};
 }

@@ -12,7 +12,7 @@
 #include "base/net.h"
 #include "decide/key_text.h"
 #include "decide/limit.h"
-#include "decide/scope.h"
+#include "decide/scope_expr.h"
 #include "decide/version.h"
 
 struct country {
@@ -44,8 +44,9 @@ struct decide_facts {
     struct key_text_verdict text;
     struct net_addr client; /* NET_NONE: not known */
     struct country country;
-    struct scope_set wanted; /* all of these */
-    int64_t cost;            /* 1, unless the caller says otherwise */
+    struct scope_set wanted;        /* all of these */
+    const struct scope_expr *needs; /* and this; NULL: no more */
+    int64_t cost;                   /* 1, unless the caller says otherwise */
 };
 
 /* The states of the two buckets of a key: calls that pass, and calls that are refused. */

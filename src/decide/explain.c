@@ -288,9 +288,29 @@ static void put_scopes(struct json_out *json, str name, struct scope_set set)
     json_close_array(json);
 }
 
-static void tell_scope(const struct tale *t)
+/* The fewest; of an expression with several ways, the shortest from where the key stands. */
+static struct scope_set missing_of(const struct tale *t)
 {
     struct scope_set missing = {t->facts->wanted.bits & ~held(t).bits};
+
+    if (t->facts->needs)
+        missing.bits |= scope_expr_missing(t->facts->needs, held(t)).bits;
+    return missing;
+}
+
+/* Those that count here and are held, and those that are missing. */
+static struct scope_set required_of(const struct tale *t)
+{
+    struct scope_set named = t->facts->wanted;
+
+    if (t->facts->needs)
+        named.bits |= scope_expr_scopes(t->facts->needs).bits;
+    return (struct scope_set){(named.bits & held(t).bits) | missing_of(t).bits};
+}
+
+static void tell_scope(const struct tale *t)
+{
+    struct scope_set missing = missing_of(t);
     str names = scope_write(t->cx->arena, missing);
 
     say(t->cx, TALE(t, "The key lacks: %.*s.", STR_ARG(names)),
@@ -384,7 +404,7 @@ static str members(const struct tale *t)
     if (t->verdict->code == E_UNSUPPORTED_API_VERSION) {
         put_supported(&json);
     } else if (t->verdict->code == E_INSUFFICIENT_SCOPE) {
-        put_scopes(&json, S("requiredScopes"), t->facts->wanted);
+        put_scopes(&json, S("requiredScopes"), required_of(t));
         put_scopes(&json, S("keyScopes"), held(t));
     }
     return out.n ? arena_dup(t->cx->arena, buf_str(&out)) : STR_NONE;

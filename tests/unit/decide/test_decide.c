@@ -238,6 +238,24 @@ static void a_granted_call_is_charged_to_the_first_bucket_only(void **state)
     assert_int_equal(c.meters.refused, 0);
 }
 
+static void an_expression_is_needed_beside_the_wanted(void **state)
+{
+    struct scope_expr_fault fault;
+    struct scope_expr needs;
+    struct call c = a_call();
+
+    (void)state;
+    assert_true(scope_expr_parse(S("cohort:read OR export:read"), &needs, &fault));
+    c.facts.needs = &needs;
+    c.key.scopes = scope_parse(S("export:read"));
+    c.facts.wanted = (struct scope_set){0};
+    assert_int_equal(decided(&c).code, E_OK);
+    c.facts.wanted = scope_parse(S("fhir:read"));
+    assert_int_equal(decided(&c).code, E_INSUFFICIENT_SCOPE);
+    c.key.scopes = scope_parse(S("fhir:read sso:manage"));
+    assert_int_equal(decided(&c).code, E_INSUFFICIENT_SCOPE);
+}
+
 static void ten_times_the_limit_of_refusals_passes_before_the_second_bucket_is_empty(void **state)
 {
     struct call c = a_call();
@@ -465,6 +483,7 @@ int main(void)
         cmocka_unit_test(of_all_failures_from_any_on_the_first_decides),
         cmocka_unit_test(every_refusal_of_a_known_key_is_charged_to_the_second_bucket_only),
         cmocka_unit_test(a_granted_call_is_charged_to_the_first_bucket_only),
+        cmocka_unit_test(an_expression_is_needed_beside_the_wanted),
         cmocka_unit_test(ten_times_the_limit_of_refusals_passes_before_the_second_bucket_is_empty),
         cmocka_unit_test(every_refusal_of_a_known_key_becomes_rate_limited_in_the_end),
         cmocka_unit_test(a_used_up_limit_keeps_its_own_numbers_when_both_buckets_are_empty),

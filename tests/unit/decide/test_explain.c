@@ -292,6 +292,23 @@ static void missing_scopes_are_told_and_both_lists_are_members(void **state)
                       "\"keyScopes\":[\"cohort:read\",\"export:read\"]");
 }
 
+static void of_an_expression_the_nearest_way_is_told(void **state)
+{
+    struct telling *t = *state;
+    struct scope_expr_fault fault;
+    struct scope_expr needs;
+
+    assert_true(scope_expr_parse(S("fhir:read AND (cohort:read AND cohort:write OR export:read)"),
+                                 &needs, &fault));
+    t->facts.needs = &needs;
+    t->key.scopes = scope_parse(S("fhir:read cohort:write sso:manage"));
+    tell(t, E_INSUFFICIENT_SCOPE);
+    assert_detail(t, "The key lacks: cohort:read.");
+    assert_members(t, "\"requiredScopes\":[\"cohort:read\",\"cohort:write\",\"fhir:read\"],"
+                      "\"keyScopes\":[\"cohort:write\",\"sso:manage\",\"fhir:read\"]");
+    t->facts.needs = NULL;
+}
+
 static void a_key_without_scopes_has_an_empty_list(void **state)
 {
     struct telling *t = *state;
@@ -419,6 +436,7 @@ int main(void)
         FACT(an_unknown_address_is_told),
         FACT(the_country_seen_is_told),
         FACT(missing_scopes_are_told_and_both_lists_are_members),
+        FACT(of_an_expression_the_nearest_way_is_told),
         FACT(a_key_without_scopes_has_an_empty_list),
         FACT(the_time_to_wait_is_whole_seconds_rounded_up),
         FACT(a_limit_of_refusals_is_told_as_such),
