@@ -469,6 +469,36 @@ static void build_audit_archive(struct cli_form *form, struct cli_request *out)
     out->target = S("/api/admin/audit/archive");
 }
 
+/* ---- the gate ---- */
+
+static const struct cli_flag gate_token_flags[] = {
+    {"name", "NAME", "the gateway or program that will hold it", .is_required = true},
+    {0},
+};
+
+static void build_gate_token(struct cli_form *form, struct cli_request *out)
+{
+    struct json_out j = open_body(out);
+
+    out->method = HTTP_POST;
+    out->target = S("/api/admin/gate-tokens");
+    json_put_text(&j, S("name"), value(form, "name"));
+    json_close_object(&j);
+}
+
+static void build_gate_tokens(struct cli_form *form, struct cli_request *out)
+{
+    (void)form;
+    out->target = S("/api/admin/gate-tokens");
+    out->list = "gateTokens";
+}
+
+static void build_gate_revoke(struct cli_form *form, struct cli_request *out)
+{
+    out->method = HTTP_DELETE;
+    out->target = path_of(form, "/api/admin/gate-tokens/", "");
+}
+
 /* ---- the instance ---- */
 
 static void build_rekey(struct cli_form *form, struct cli_request *out)
@@ -540,6 +570,14 @@ const struct cli_command cli_commands[] = {
     {"keys", "import", "FILE",
      "Take over keys of another system: JSON, all or none; - is standard input.",
      "sallyport keys import keys.json", CLI_REQUEST, key_flags, build_import, cli_show_imported},
+    {"gate-tokens", "create", NULL, "Let a gateway or program verify keys here.",
+     "sallyport gate-tokens create --name 'edge nginx'", CLI_REQUEST, gate_token_flags,
+     build_gate_token, cli_show_new_gate_token},
+    {"gate-tokens", "list", NULL, "Show who may verify keys.", "sallyport gate-tokens list",
+     CLI_REQUEST, no_flags, build_gate_tokens, cli_show_gate_tokens},
+    {"gate-tokens", "revoke", "ID", "End a gate token at once.",
+     "sallyport gate-tokens revoke gate_06b3k9q2x7hv4m1tz8c5nd0r", CLI_REQUEST, no_flags,
+     build_gate_revoke, cli_show_gate_revoked},
     {"audit", "list", NULL, "Show who did what, the newest first.",
      "sallyport audit list --action 'api_key.*' --from 2030-01-31T00:00:00Z", CLI_REQUEST,
      audit_list_flags, build_audit_list, cli_show_audit},

@@ -377,6 +377,48 @@ void cli_show_imported(struct cli_show *show, const json_t *answer)
     put_keys(show, json_object_get(answer, "keys"));
 }
 
+/* ---- the gate ---- */
+
+void cli_show_new_gate_token(struct cli_show *show, const json_t *answer)
+{
+    put_done(show, "Created the gate token", member(answer, "name"));
+    buf_put(show->out, S("\n  "));
+    put_tinted(show->out, member(answer, "token"), TINT_BOLD, show->is_coloured);
+    buf_put(show->out,
+            S("\n\nIt is shown only now. Whoever holds it may ask about any key: give it to "
+              "one gateway\nor program, as 'Authorization: Bearer …'.\n\n"));
+    put_facts(show, (const struct fact[]){{"id", plain(member(answer, "id"))}, {0}});
+}
+
+void cli_show_gate_tokens(struct cli_show *show, const json_t *answer)
+{
+    static const char *const names[] = {"ID", "CREATED", "NAME"};
+    const json_t *list = json_object_get(answer, "gateTokens");
+    json_t *token;
+    size_t i;
+
+    put_if_empty(show, list,
+                 "There are no gate tokens yet.\n"
+                 "Make one: sallyport gate-tokens create --name NAME\n");
+    if (json_array_size(list) == 0)
+        return;
+    struct columns table = table_of(show, 3, names);
+    json_array_foreach(list, i, token)
+    {
+        columns_row(&table, (const struct cell[]){plain(member(token, "id")),
+                                                  plain(when(show, token, "createdAt", "")),
+                                                  plain(member(token, "name"))});
+    }
+    columns_write(&table, show->out);
+}
+
+void cli_show_gate_revoked(struct cli_show *show, const json_t *answer)
+{
+    (void)answer;
+    put_done(show, "Revoked the gate token", show->args->argument);
+    buf_put(show->out, S("It is refused from now on.\n"));
+}
+
 /* ---- the audit ---- */
 
 /* "user user_06b3… (ADMIN)" */

@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "cohorts/cohorts.h"
+#include "gate/gate.h"
 #include "http/reply.h"
 #include "idempotency/idempotency.h"
 #include "instance/instance.h"
@@ -40,6 +41,7 @@ enum credential {
     CREDENTIAL_TOKEN,        /* an issuer's, in Authorization */
     CREDENTIAL_TOKEN_COOKIE, /* the same in a cookie */
     CREDENTIAL_OPERATOR,
+    CREDENTIAL_GATE,
 };
 
 /* One request on its way through; lives in the call's arena. */
@@ -49,13 +51,14 @@ struct visit {
     struct http_reply *reply;
     const struct route *route;
     enum credential credential;
-    struct secret session; /* the token of a cookie or of an issuer */
+    struct secret session; /* the token of a cookie, of an issuer or of the gate */
     struct cx cx;
     struct principal who;
     struct decide_facts facts;
     struct keys_answer answer;
     str idempotency_key; /* STR_NONE: none */
     int64_t began_ns;    /* monotonic */
+    bool is_slow;        /* of an instant route: this one needs the store after all */
 };
 
 struct door *door_new(const struct door_settings *settings, struct store *store)
@@ -71,6 +74,7 @@ struct door *door_new(const struct door_settings *settings, struct store *store)
     router_add(&door->router, people_routes);
     router_add(&door->router, instance_routes);
     router_add(&door->router, audit_routes);
+    router_add(&door->router, gate_routes);
     router_add(&door->router, issuer_routes);
     door->metrics = metrics_new(&door->router);
     return door;
@@ -512,9 +516,42 @@ static enum http_next open_route(struct visit *v, struct http_call *call)
     return e == E_OK ? let_in(v, call) : refuse_now(v, e);
 }
 
+/* ---- the gate ---- */
+
+static enum err missing_gate_token(struct visit *v)
+{
+    fail_hint(&v->cx, "Make one with 'sallyport gate-tokens create --name NAME', and send it as "
+                      "'Authorization: Bearer gt_…'.");
+    return fail(&v->cx, E_MISSING_CREDENTIALS, "The gate takes a gate token, and none was sent.");
+}
+
+static enum http_next judge_gate(struct visit *v, struct http_call *call)
+{
+    str text = secret_reveal(&v->req->authorization);
+    str scheme = str_cut(&text, S(" "));
+
+    if (!secret_is_set(&v->req->authorization))
+        return refuse_now(v, missing_gate_token(v));
+    v->credential = CREDENTIAL_GATE;
+    secret_set(&v->session, str_ieq(scheme, S("Bearer")) ? str_trim(text) : S(""));
+    switch (gate_judge(&v->cx, &v->session, &v->who)) {
+    case GATE_ASK_STORE:
+        return HTTP_ASK_STORE;
+    case GATE_REFUSED:
+        return refuse_now(v, E_GATE_TOKEN_INVALID);
+    case GATE_KNOWN:
+        break;
+    }
+    v->cx.who = &v->who;
+    return let_in(v, call);
+}
+
 static enum http_next judge_visit(struct visit *v, struct http_call *call)
 {
     enum err e;
+
+    if (v->route->access.kind == ACCESS_GATE)
+        return judge_gate(v, call);
 
     find_credential(v);
     gather_facts(v);
@@ -529,6 +566,7 @@ static enum http_next judge_visit(struct visit *v, struct http_call *call)
     case CREDENTIAL_TOKEN:
     case CREDENTIAL_TOKEN_COOKIE:
     case CREDENTIAL_OPERATOR:
+    case CREDENTIAL_GATE:
         break;
     }
     e = check_version(v);
@@ -573,22 +611,35 @@ static enum http_next on_admit(void *self, struct http_call *call)
         e = keys_admit(&v->cx, &v->req->api_key, &v->facts, &v->answer);
         if (e == E_OK)
             e = after_decision(v);
+    } else if (v->credential == CREDENTIAL_GATE) {
+        e = gate_admit(&v->cx, &v->session, &v->who);
+        v->cx.who = &v->who;
     } else {
         e = admit_person(v);
     }
     return e == E_OK ? let_in(v, call) : refuse_now(v, e);
 }
 
-static void on_handle(void *self, struct http_call *call)
+static enum http_next on_handle(void *self, struct http_call *call)
 {
     struct visit *v = call->state;
+    enum err e;
 
     (void)self;
     v->cx.now_ms = time_now_ms();
     v->cx.doing = "handling the request";
-    leave(v, str_is_none(v->idempotency_key)
-                 ? v->route->handler(&v->cx, v->req, v->reply)
-                 : idempotency_handle(&v->cx, v->route, v->req, v->idempotency_key, v->reply));
+    v->cx.must_not_wait = v->route->is_instant && !v->is_slow;
+    if (str_is_none(v->idempotency_key))
+        e = v->route->handler(&v->cx, v->req, v->reply);
+    else
+        e = idempotency_handle(&v->cx, v->route, v->req, v->idempotency_key, v->reply);
+    if (e == E_ASK_WORKER) {
+        v->is_slow = true;
+        http_reply_clear(v->reply);
+        return HTTP_RUN_WORKER;
+    }
+    leave(v, e);
+    return HTTP_ANSWERED;
 }
 
 static void on_refuse(void *self, struct http_call *call, enum err e, str detail)
@@ -634,8 +685,8 @@ void door_run_local(struct door *door, struct arena *arena, struct http_req *req
     enum http_next next = on_head(door, &call);
     if (next == HTTP_ASK_STORE)
         next = on_admit(door, &call);
-    if (next != HTTP_ANSWERED)
-        on_handle(door, &call);
+    while (next != HTTP_ANSWERED)
+        next = on_handle(door, &call);
     on_ended(door, &call);
     *reply = call.reply;
 }

@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "cohorts/cohorts.h"
 #include "crypto/password.h"
+#include "gate/gate.h"
 #include "http/reply.h"
 #include "idempotency/idempotency.h"
 #include "instance/instance.h"
@@ -114,6 +115,7 @@ static void start_rules(struct arena *arena, const struct config *config)
         .key_form = {S("mt"), config->key_environment},
     });
     start_issuers(arena, config);
+    gate_start(config->key_environment);
 }
 
 /* Requests that run hold on to what they have read, so nothing is freed before the end. */
@@ -162,6 +164,8 @@ enum err parts_start(struct parts *parts, const struct config *config, str *why)
     parts->doing = "cannot read the store";
     struct cx cx = parts_cx(parts, parts->arena, "reading the keys");
     enum err e = keys_learn_store(&cx);
+    if (e == E_OK)
+        e = gate_learn_store(&cx);
     *why = cx.failure.detail;
     TRY(e);
     parts->door = door_new(door_of(parts->arena, config), parts->store);
@@ -184,6 +188,7 @@ void parts_stop(struct parts *parts)
     door_drop(&parts->door);
     store_drop(&parts->store);
     issuers_stop();
+    gate_stop();
     audit_stop();
     cohorts_start(0);
     auth_stop();
@@ -202,6 +207,9 @@ static void tick_second(struct parts *parts, int64_t second)
     cx.doing = "reading the keys";
     if (store_is_shared(parts->store) && keys_learn_store(&cx) != E_OK)
         log_event(&cx, LOG_WARN, "keys.not_learned", F("detail", cx.failure.detail));
+    cx.doing = "reading the gate tokens";
+    if (store_is_shared(parts->store) && gate_learn_store(&cx) != E_OK)
+        log_event(&cx, LOG_WARN, "gate_tokens.not_learned", F("detail", cx.failure.detail));
     cx.doing = "sweeping answers";
     if (idempotency_sweep(&cx) != E_OK)
         log_event(&cx, LOG_WARN, "answers.not_swept", F("detail", cx.failure.detail));

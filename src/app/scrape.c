@@ -130,10 +130,11 @@ static enum http_next on_head(void *self, struct http_call *call)
 }
 
 /* Never asked for: every call is answered by its head. */
-static void on_handle(void *self, struct http_call *call)
+static enum http_next on_handle(void *self, struct http_call *call)
 {
     (void)self;
     answer_plainly(call, 500, S("This listener has no such work."));
+    return HTTP_ANSWERED;
 }
 
 static void on_refuse(void *self, struct http_call *call, enum err e, str detail)

@@ -141,7 +141,8 @@ static void put_actor(const struct principal *who, struct audit_record *out)
 {
     static const str kinds[] = {[PRINCIPAL_KEY] = {"key", 3},
                                 [PRINCIPAL_PERSON] = {"user", 4},
-                                [PRINCIPAL_OPERATOR] = {"operator", 8}};
+                                [PRINCIPAL_OPERATOR] = {"operator", 8},
+                                [PRINCIPAL_GATE] = {"gate", 4}};
 
     out->text[AUDIT_ACTOR_KIND] = who ? kinds[who->kind] : S("server");
     if (!who)

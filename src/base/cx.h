@@ -33,7 +33,8 @@ struct cx {
     struct net_addr peer;        /* the other end of the connection: the caller, or a proxy */
     str user_agent;              /* as sent; anything may be in it */
     str request_id;
-    const char *doing; /* a few words for the log: "reading the body" */
+    bool must_not_wait; /* on an I/O thread: no store, see E_ASK_WORKER */
+    const char *doing;  /* a few words for the log: "reading the body" */
     struct failure failure;
 };
 

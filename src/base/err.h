@@ -25,6 +25,7 @@ enum ERR_MUST_USE err {
     E_STORE_CONFLICT, /* a unique constraint refused the row */
     E_STORE_BUSY,     /* the transaction lost a race; running it again may succeed */
     E_ABSENT,         /* an optional thing is not there */
+    E_ASK_WORKER,     /* cx->must_not_wait, and the store must be read: run it again on a worker */
 };
 
 struct err_info {

@@ -15,6 +15,7 @@ enum access_kind {
     ACCESS_OPEN,    /* anybody */
     ACCESS_SCOPE,   /* an API key with the scope, or a session with the role */
     ACCESS_SESSION, /* a session with the role; no API key */
+    ACCESS_GATE,    /* a gate token */
 };
 
 struct access {
@@ -27,6 +28,10 @@ struct access {
 #define OPEN                                                                                       \
     {                                                                                              \
         .kind = ACCESS_OPEN                                                                        \
+    }
+#define GATE                                                                                       \
+    {                                                                                              \
+        .kind = ACCESS_GATE                                                                        \
     }
 #define SCOPE_READ(text)                                                                           \
     {                                                                                              \

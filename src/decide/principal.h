@@ -10,12 +10,13 @@ enum principal_kind {
     PRINCIPAL_KEY,      /* an API key */
     PRINCIPAL_PERSON,   /* a signed-in person */
     PRINCIPAL_OPERATOR, /* the command line, over the control socket */
+    PRINCIPAL_GATE,     /* a gateway or program, by its gate token */
 };
 
 /* Texts live as long as the request. */
 struct principal {
     enum principal_kind kind;
-    str id;                  /* of the key or person; "operator" */
+    str id;                  /* of the key, person or gate token; "operator" */
     str email;               /* a person's; else STR_NONE */
     enum role role;          /* a key has ROLE_NONE */
     str employer_id;         /* acts for; an operator who named none has STR_NONE */

@@ -194,7 +194,7 @@ static void work(struct http_job *job)
     if (x->is_admitting)
         x->then = service->admit(service->self, &x->call);
     else
-        service->handle(service->self, &x->call);
+        x->then = service->handle(service->self, &x->call);
     http_loop_return(x->loop, x);
 }
 
@@ -223,8 +223,11 @@ static void handle(struct http_conn *c)
         ask_worker(c, CONN_RUN);
         return;
     }
-    service->handle(service->self, &x->call);
-    answer(c);
+    x->then = service->handle(service->self, &x->call);
+    if (x->then == HTTP_RUN_WORKER)
+        ask_worker(c, CONN_RUN);
+    else
+        answer(c);
 }
 
 /* ---- the body ---- */

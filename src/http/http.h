@@ -143,8 +143,12 @@ struct http_service {
     enum http_next (*head)(void *self, struct http_call *call);
     /* Worker: judge the rest. Never answers HTTP_ASK_STORE. */
     enum http_next (*admit)(void *self, struct http_call *call);
-    /* Worker or I/O thread, as chosen; req.body is whole. Must fill the reply. */
-    void (*handle)(void *self, struct http_call *call);
+    /*
+     * Worker or I/O thread, as chosen; req.body is whole. Fills the reply and answers
+     * HTTP_ANSWERED. On an I/O thread it may answer HTTP_RUN_WORKER instead: it is then called
+     * again, on a worker.
+     */
+    enum http_next (*handle)(void *self, struct http_call *call);
     /* I/O thread: turn an error found by the engine (malformed, too large, timeout, overload) into
      * a reply. call->req may be half filled. */
     void (*refuse)(void *self, struct http_call *call, enum err e, str detail);

@@ -106,7 +106,7 @@ void http_reply_problem(const struct cx *cx, const struct http_req *req, enum er
     /* RFC 9110 section 11.6.1: a 401 must carry a challenge; RFC 6750 section 3 for tokens. */
     if (info->status == 401)
         http_reply_field(out, S("www-authenticate"),
-                         str_starts(info->code, S("TOKEN_"))
+                         str_starts(info->code, S("TOKEN_")) || e == E_GATE_TOKEN_INVALID
                              ? S("Bearer realm=\"sallyport\", error=\"invalid_token\"")
                              : S("ApiKey realm=\"sallyport\", header=\"x-api-key\""));
 }

@@ -496,6 +496,24 @@ static void setting_a_password_with_a_link(struct world *w, struct request *out)
              strchr(made.url, '=') + 1);
 }
 
+static void making_a_gate_token(struct world *w, struct request *out)
+{
+    (void)w;
+    out->method = HTTP_POST;
+    snprintf(out->path, TEXT_BYTES, "/api/admin/gate-tokens");
+    snprintf(out->body, TEXT_BYTES, "{\"name\":\"edge\"}");
+}
+
+static void ending_a_gate_token(struct world *w, struct request *out)
+{
+    making_a_gate_token(w, out);
+    struct answer made = send(w, out);
+    assert_int_equal(made.status, 201);
+    out->method = HTTP_DELETE;
+    snprintf(out->path, TEXT_BYTES, "/api/admin/gate-tokens/%s", made.id);
+    out->body[0] = '\0';
+}
+
 static void ending_a_session(struct world *w, struct request *out)
 {
     out->method = HTTP_POST;
@@ -622,6 +640,8 @@ static const struct {
     {"linking an employer", linking_an_employer},
     {"making a link", making_a_link},
     {"setting a password with a link", setting_a_password_with_a_link},
+    {"making a gate token", making_a_gate_token},
+    {"ending a gate token", ending_a_gate_token},
     {"ending a session", ending_a_session},
     {"coming for the first time with a token", coming_for_the_first_time_with_a_token},
     {"listing patients", listing_patients},

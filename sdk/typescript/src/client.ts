@@ -28,8 +28,8 @@ export interface ClientOptions extends RetryOptions {
   /** The value of the cookie sallyport_session, if there is a session already; login() sets it. */
   sessionCookie?: string | undefined;
   /**
-   * A session token of a configured issuer (Clerk, any OpenID Connect provider), for people instead
-   * of login(). Such tokens live for a minute or so: give a function, which is asked before each call.
+   * A gate token, for verifyKey(); or a session token of a configured issuer (Clerk, any OpenID
+   * Connect provider), for people instead of login(). Such tokens live for a minute or so: give a function, which is asked before each call.
    */
   token?: string | (() => string | undefined | Promise<string | undefined>) | undefined;
   /** Sent with each call. */
@@ -266,6 +266,32 @@ export class Sallyport {
   /** A new instance key; what the present one made stays valid until the next rotation. */
   rotateInstanceKey(options: ChangeOptions = {}): Promise<Schemas["InstanceKeyRotated"]> {
     return data(this.http.POST("/api/admin/instance-key/rotate", { params: once(options) }));
+  }
+
+  // ---- the gate ----
+
+  listGateTokens(query: Query<"listGateTokens"> = {}): Promise<Schemas["GateTokenList"]> {
+    return data(this.http.GET("/api/admin/gate-tokens", { params: { query } }));
+  }
+
+  /** `token` of the answer is the secret; it is not shown again. */
+  createGateToken(name: string, options: ChangeOptions = {}): Promise<Schemas["IssuedGateToken"]> {
+    return data(this.http.POST("/api/admin/gate-tokens", { params: once(options), body: { name } }));
+  }
+
+  async revokeGateToken(gateTokenId: string, options: ChangeOptions = {}): Promise<void> {
+    const params = { path: { gateTokenId }, ...once(options) };
+    await this.http.DELETE("/api/admin/gate-tokens/{gateTokenId}", { params });
+  }
+
+  /** Judge somebody's key; for a client whose `token` is a gate token. */
+  verifyKey(question: Schemas["GateQuestion"]): Promise<Schemas["GateVerdict"]> {
+    return data(this.http.POST("/gate/verify", { body: question }));
+  }
+
+  /** The verdicts in the order of the questions, 1,000 at most. */
+  async verifyKeys(questions: Schemas["GateQuestion"][]): Promise<Schemas["GateVerdict"][]> {
+    return (await data(this.http.POST("/gate/verify/batch", { body: { requests: questions } }))).results;
   }
 
   // ---- the audit ----

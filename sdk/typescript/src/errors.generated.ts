@@ -170,6 +170,12 @@ export const errors = {
     cause: "Its azp is missing, or not one of the authorized_parties that are configured.",
     fix: "Sign in on a page of this service, or add its origin to the issuer's authorized_parties.",
   },
+  GATE_TOKEN_INVALID: {
+    status: 401,
+    message: "The gate token is not valid.",
+    cause: "It is malformed, unknown, or has been revoked; or Authorization holds something else.",
+    fix: "Send a token of 'sallyport gate-tokens create' in 'Authorization: Bearer'.",
+  },
   INVALID_API_KEY: {
     status: 401,
     message: "The API key is not valid.",
@@ -277,6 +283,18 @@ export const errors = {
     message: "There is no such session.",
     cause: "It is over, the id is wrong, or the session is another person's.",
     fix: "List the sessions with GET /api/auth/sessions and use an id from there.",
+  },
+  GATE_TOKEN_NOT_FOUND: {
+    status: 404,
+    message: "There is no such gate token.",
+    cause: "The id is wrong, or the token has been revoked.",
+    fix: "List the tokens with 'sallyport gate-tokens list'.",
+  },
+  GATE_TOKEN_LIMIT: {
+    status: 409,
+    message: "Too many gate tokens.",
+    cause: "There are 1,000, which is the most.",
+    fix: "Revoke those that are no longer used: one for each gateway or program is enough.",
   },
   API_KEY_LIMIT: {
     status: 409,

@@ -598,6 +598,95 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/gate/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Judge a key
+         * @description For gateways and programs that guard another API with the same keys. The answer is 200
+         *     whether the key passes or not; `valid` and `code` say which. A call that passes is counted
+         *     and takes its `cost` from the key's limit. Without `clientAddress` a key with address rules
+         *     is refused.
+         */
+        post: operations["verifyKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/gate/verify/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Judge up to 1,000 keys
+         * @description Each as if it were asked alone, in order; the results are in the same order.
+         */
+        post: operations["verifyKeys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/gate-tokens": {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The API version. Required with an API key on `/api/employer/*`.
+                 * @example 2026-02-01
+                 */
+                "x-api-version"?: components["parameters"]["ApiVersion"];
+                /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
+                "x-employer-id"?: components["parameters"]["ActFor"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** List the gate tokens */
+        get: operations["listGateTokens"];
+        put?: never;
+        /**
+         * Make a gate token
+         * @description One for each gateway or program. `token` is in this answer only.
+         */
+        post: operations["createGateToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/gate-tokens/{gateTokenId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End a gate token */
+        delete: operations["revokeGateToken"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/admin/instance-key/rotate": {
         parameters: {
             query?: never;
@@ -1135,6 +1224,87 @@ export interface components {
             issuer: string;
             id: string;
         }[];
+        /** @example gate_01j8z6m3q4v5w6x7y8z9a0 */
+        GateTokenId: string;
+        GateTokenDraft: {
+            /** @example edge nginx */
+            name: string;
+        };
+        GateToken: {
+            id: components["schemas"]["GateTokenId"];
+            name: string;
+            createdAt: components["schemas"]["Instant"];
+        };
+        IssuedGateToken: {
+            id: components["schemas"]["GateTokenId"];
+            name: string;
+            /** @description The secret. */
+            token: string;
+            createdAt: components["schemas"]["Instant"];
+        };
+        GateTokenList: {
+            gateTokens: components["schemas"]["GateToken"][];
+            nextCursor: components["schemas"]["NextCursor"];
+        };
+        GateQuestion: {
+            /** @description The key as the client sent it. */
+            key: string;
+            /**
+             * @description What the call needs, with AND, OR and brackets; absent, nothing.
+             * @example fhir:read AND (export:read OR export:create)
+             */
+            scopes?: string;
+            /**
+             * @description The end client's.
+             * @example 203.0.113.7
+             */
+            clientAddress?: string;
+            /**
+             * @description How many requests of the key's limit it counts as.
+             * @default 1
+             */
+            cost?: number;
+        };
+        GateQuestions: {
+            requests: components["schemas"]["GateQuestion"][];
+        };
+        GateVerdict: {
+            valid: boolean;
+            /**
+             * @description VALID, or a code of the error catalogue.
+             * @example VALID
+             */
+            code: string;
+            /** @description Null where the key is not known. */
+            keyId: string | null;
+            employerId: string | null;
+            /** @description The key's. */
+            scopes: string[];
+            expiresAt: components["schemas"]["Instant"] | null;
+            /** @description The limit that was looked at; null where there is none, or where the call was refused before. */
+            rateLimit: {
+                requests: number;
+                windowSeconds: number;
+                remaining: number;
+                /** @description Until more is left. */
+                resetSeconds: number;
+            } | null;
+            /** @description Of a refusal: the HTTP status that the client should get. */
+            status?: number;
+            /** @description Of a refusal. */
+            title?: string;
+            /** @description Of a refusal: what was wrong with this call. */
+            detail?: string;
+            /** @description Of a refusal: what to do. */
+            hint?: string;
+            /** @description Of a refusal for which waiting helps. */
+            retryAfterSeconds?: number;
+            requiredScopes?: string[];
+            keyScopes?: string[];
+        };
+        GateVerdicts: {
+            results: components["schemas"]["GateVerdict"][];
+        };
         SessionItem: {
             id: components["schemas"]["SessionId"];
             createdAt: components["schemas"]["Instant"];
@@ -1259,7 +1429,7 @@ export interface components {
             action: string;
             actor: {
                 /** @enum {string} */
-                kind: "user" | "key" | "operator" | "server" | "nobody";
+                kind: "user" | "key" | "operator" | "gate" | "server" | "nobody";
                 id: string | null;
                 role: string | null;
                 /** @description The employer that the actor belongs to. */
@@ -1369,7 +1539,7 @@ export interface components {
          * @description Why a request was refused. GET /docs/errors/{code} explains each; new ones may be added.
          * @enum {string}
          */
-        ErrorCode: "MALFORMED_REQUEST" | "REQUEST_TIMEOUT" | "URI_TOO_LONG" | "HEADERS_TOO_LARGE" | "NOT_IMPLEMENTED" | "HTTP_VERSION_NOT_SUPPORTED" | "EXPECTATION_FAILED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_JSON" | "INVALID_REQUEST" | "INVALID_CURSOR" | "UNSUPPORTED_API_VERSION" | "MISSING_CREDENTIALS" | "SESSION_REQUIRED" | "SESSION_INVALID" | "LOGIN_FAILED" | "PASSWORD_INCORRECT" | "RESET_LINK_INVALID" | "LOGIN_THROTTLED" | "TOKEN_INVALID" | "TOKEN_EXPIRED" | "TOKEN_NOT_YET_VALID" | "TOKEN_ISSUER_UNKNOWN" | "TOKEN_AUDIENCE" | "TOKEN_PARTY" | "INVALID_API_KEY" | "API_KEY_REVOKED" | "API_KEY_INACTIVE" | "API_KEY_NOT_YET_VALID" | "API_KEY_EXPIRED" | "EMPLOYER_INACTIVE" | "EMPLOYER_NOT_APPROVED" | "API_KEY_IP_NOT_ALLOWED" | "GEO_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "INSUFFICIENT_ROLE" | "USER_UNKNOWN" | "ORIGIN_NOT_ALLOWED" | "RATE_LIMITED" | "API_KEY_NOT_FOUND" | "EMPLOYER_NOT_FOUND" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "API_KEY_LIMIT" | "API_KEY_NOT_LIVE" | "EMAIL_TAKEN" | "IDENTITY_TAKEN" | "LAST_ADMIN" | "IDEMPOTENCY_KEY_REUSED" | "IDEMPOTENCY_IN_PROGRESS" | "IDEMPOTENCY_SECRET_GONE" | "INSTANCE_KEY_FIXED" | "COHORT_INVALID" | "FOREIGN_EMAIL_LIMIT" | "INTERNAL_ERROR" | "STORE_DOWN" | "OVERLOADED" | "SHUTTING_DOWN" | "ISSUER_UNREACHABLE";
+        ErrorCode: "MALFORMED_REQUEST" | "REQUEST_TIMEOUT" | "URI_TOO_LONG" | "HEADERS_TOO_LARGE" | "NOT_IMPLEMENTED" | "HTTP_VERSION_NOT_SUPPORTED" | "EXPECTATION_FAILED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_JSON" | "INVALID_REQUEST" | "INVALID_CURSOR" | "UNSUPPORTED_API_VERSION" | "MISSING_CREDENTIALS" | "SESSION_REQUIRED" | "SESSION_INVALID" | "LOGIN_FAILED" | "PASSWORD_INCORRECT" | "RESET_LINK_INVALID" | "LOGIN_THROTTLED" | "TOKEN_INVALID" | "TOKEN_EXPIRED" | "TOKEN_NOT_YET_VALID" | "TOKEN_ISSUER_UNKNOWN" | "TOKEN_AUDIENCE" | "TOKEN_PARTY" | "GATE_TOKEN_INVALID" | "INVALID_API_KEY" | "API_KEY_REVOKED" | "API_KEY_INACTIVE" | "API_KEY_NOT_YET_VALID" | "API_KEY_EXPIRED" | "EMPLOYER_INACTIVE" | "EMPLOYER_NOT_APPROVED" | "API_KEY_IP_NOT_ALLOWED" | "GEO_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "INSUFFICIENT_ROLE" | "USER_UNKNOWN" | "ORIGIN_NOT_ALLOWED" | "RATE_LIMITED" | "API_KEY_NOT_FOUND" | "EMPLOYER_NOT_FOUND" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "GATE_TOKEN_NOT_FOUND" | "GATE_TOKEN_LIMIT" | "API_KEY_LIMIT" | "API_KEY_NOT_LIVE" | "EMAIL_TAKEN" | "IDENTITY_TAKEN" | "LAST_ADMIN" | "IDEMPOTENCY_KEY_REUSED" | "IDEMPOTENCY_IN_PROGRESS" | "IDEMPOTENCY_SECRET_GONE" | "INSTANCE_KEY_FIXED" | "COHORT_INVALID" | "FOREIGN_EMAIL_LIMIT" | "INTERNAL_ERROR" | "STORE_DOWN" | "OVERLOADED" | "SHUTTING_DOWN" | "ISSUER_UNREACHABLE";
     };
     responses: {
         /** @description Bad Request: MALFORMED_REQUEST. */
@@ -1547,6 +1717,21 @@ export interface components {
                 };
             };
         };
+        /** @description Bad Request: MALFORMED_REQUEST, MALFORMED_JSON, INVALID_REQUEST. */
+        Refused400L: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 400;
+                    /** @enum {unknown} */
+                    code?: "MALFORMED_REQUEST" | "MALFORMED_JSON" | "INVALID_REQUEST";
+                };
+            };
+        };
         /** @description Unauthorized: LOGIN_FAILED. */
         Refused401A: {
             headers: {
@@ -1612,6 +1797,22 @@ export interface components {
                     status?: 401;
                     /** @enum {unknown} */
                     code?: "MISSING_CREDENTIALS" | "SESSION_INVALID" | "TOKEN_INVALID" | "TOKEN_EXPIRED" | "TOKEN_NOT_YET_VALID" | "TOKEN_ISSUER_UNKNOWN" | "TOKEN_AUDIENCE" | "TOKEN_PARTY" | "INVALID_API_KEY" | "API_KEY_REVOKED" | "API_KEY_INACTIVE" | "API_KEY_NOT_YET_VALID" | "API_KEY_EXPIRED";
+                };
+            };
+        };
+        /** @description Unauthorized: MISSING_CREDENTIALS, GATE_TOKEN_INVALID. */
+        Refused401E: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "www-authenticate": components["headers"]["WwwAuthenticate"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 401;
+                    /** @enum {unknown} */
+                    code?: "MISSING_CREDENTIALS" | "GATE_TOKEN_INVALID";
                 };
             };
         };
@@ -1831,6 +2032,21 @@ export interface components {
                     status?: 404;
                     /** @enum {unknown} */
                     code?: "EMPLOYER_NOT_FOUND" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND";
+                };
+            };
+        };
+        /** @description Not Found: EMPLOYER_NOT_FOUND, GATE_TOKEN_NOT_FOUND. */
+        Refused404I: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 404;
+                    /** @enum {unknown} */
+                    code?: "EMPLOYER_NOT_FOUND" | "GATE_TOKEN_NOT_FOUND";
                 };
             };
         };
@@ -2056,8 +2272,23 @@ export interface components {
                 };
             };
         };
-        /** @description Conflict: IDEMPOTENCY_IN_PROGRESS, INSTANCE_KEY_FIXED. */
+        /** @description Conflict: GATE_TOKEN_LIMIT, IDEMPOTENCY_IN_PROGRESS, IDEMPOTENCY_SECRET_GONE. */
         Refused409L: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "GATE_TOKEN_LIMIT" | "IDEMPOTENCY_IN_PROGRESS" | "IDEMPOTENCY_SECRET_GONE";
+                };
+            };
+        };
+        /** @description Conflict: IDEMPOTENCY_IN_PROGRESS, INSTANCE_KEY_FIXED. */
+        Refused409M: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -4262,6 +4493,234 @@ export interface operations {
             505: components["responses"]["Refused505A"];
         };
     };
+    verifyKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GateQuestion"];
+            };
+        };
+        responses: {
+            /** @description The verdict. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GateVerdict"];
+                };
+            };
+            400: components["responses"]["Refused400L"];
+            401: components["responses"]["Refused401E"];
+            408: components["responses"]["Refused408A"];
+            413: components["responses"]["Refused413A"];
+            414: components["responses"]["Refused414A"];
+            415: components["responses"]["Refused415A"];
+            417: components["responses"]["Refused417A"];
+            431: components["responses"]["Refused431A"];
+            500: components["responses"]["Refused500A"];
+            501: components["responses"]["Refused501A"];
+            503: components["responses"]["Refused503B"];
+            505: components["responses"]["Refused505A"];
+        };
+    };
+    verifyKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GateQuestions"];
+            };
+        };
+        responses: {
+            /** @description The verdicts. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GateVerdicts"];
+                };
+            };
+            400: components["responses"]["Refused400L"];
+            401: components["responses"]["Refused401E"];
+            408: components["responses"]["Refused408A"];
+            413: components["responses"]["Refused413A"];
+            414: components["responses"]["Refused414A"];
+            415: components["responses"]["Refused415A"];
+            417: components["responses"]["Refused417A"];
+            431: components["responses"]["Refused431A"];
+            500: components["responses"]["Refused500A"];
+            501: components["responses"]["Refused501A"];
+            503: components["responses"]["Refused503B"];
+            505: components["responses"]["Refused505A"];
+        };
+    };
+    listGateTokens: {
+        parameters: {
+            query?: {
+                /** @description How many items a page may have. */
+                limit?: components["parameters"]["Limit"];
+                /** @description The `nextCursor` of the page before, exactly as received. */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: {
+                /**
+                 * @description The API version. Required with an API key on `/api/employer/*`.
+                 * @example 2026-02-01
+                 */
+                "x-api-version"?: components["parameters"]["ApiVersion"];
+                /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
+                "x-employer-id"?: components["parameters"]["ActFor"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of tokens, without their texts. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GateTokenList"];
+                };
+            };
+            400: components["responses"]["Refused400D"];
+            401: components["responses"]["Refused401B"];
+            403: components["responses"]["Refused403B"];
+            404: components["responses"]["Refused404B"];
+            408: components["responses"]["Refused408A"];
+            413: components["responses"]["Refused413A"];
+            414: components["responses"]["Refused414A"];
+            417: components["responses"]["Refused417A"];
+            431: components["responses"]["Refused431A"];
+            500: components["responses"]["Refused500A"];
+            501: components["responses"]["Refused501A"];
+            503: components["responses"]["Refused503C"];
+            505: components["responses"]["Refused505A"];
+        };
+    };
+    createGateToken: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The API version. Required with an API key on `/api/employer/*`.
+                 * @example 2026-02-01
+                 */
+                "x-api-version"?: components["parameters"]["ApiVersion"];
+                /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
+                "x-employer-id"?: components["parameters"]["ActFor"];
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GateTokenDraft"];
+            };
+        };
+        responses: {
+            /** @description The token, in force on this node; on other nodes within a second. */
+            201: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedGateToken"];
+                };
+            };
+            400: components["responses"]["Refused400C"];
+            401: components["responses"]["Refused401B"];
+            403: components["responses"]["Refused403B"];
+            404: components["responses"]["Refused404B"];
+            408: components["responses"]["Refused408A"];
+            409: components["responses"]["Refused409L"];
+            413: components["responses"]["Refused413A"];
+            414: components["responses"]["Refused414A"];
+            415: components["responses"]["Refused415A"];
+            417: components["responses"]["Refused417A"];
+            422: components["responses"]["Refused422A"];
+            431: components["responses"]["Refused431A"];
+            500: components["responses"]["Refused500A"];
+            501: components["responses"]["Refused501A"];
+            503: components["responses"]["Refused503C"];
+            505: components["responses"]["Refused505A"];
+        };
+    };
+    revokeGateToken: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The API version. Required with an API key on `/api/employer/*`.
+                 * @example 2026-02-01
+                 */
+                "x-api-version"?: components["parameters"]["ApiVersion"];
+                /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
+                "x-employer-id"?: components["parameters"]["ActFor"];
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                gateTokenId: components["schemas"]["GateTokenId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is refused from now on; on other nodes within a second. */
+            204: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Refused400E"];
+            401: components["responses"]["Refused401B"];
+            403: components["responses"]["Refused403B"];
+            404: components["responses"]["Refused404I"];
+            408: components["responses"]["Refused408A"];
+            409: components["responses"]["Refused409A"];
+            413: components["responses"]["Refused413A"];
+            414: components["responses"]["Refused414A"];
+            417: components["responses"]["Refused417A"];
+            422: components["responses"]["Refused422A"];
+            431: components["responses"]["Refused431A"];
+            500: components["responses"]["Refused500A"];
+            501: components["responses"]["Refused501A"];
+            503: components["responses"]["Refused503C"];
+            505: components["responses"]["Refused505A"];
+        };
+    };
     rotateInstanceKey: {
         parameters: {
             query?: never;
@@ -4301,7 +4760,7 @@ export interface operations {
             403: components["responses"]["Refused403B"];
             404: components["responses"]["Refused404B"];
             408: components["responses"]["Refused408A"];
-            409: components["responses"]["Refused409L"];
+            409: components["responses"]["Refused409M"];
             413: components["responses"]["Refused413A"];
             414: components["responses"]["Refused414A"];
             417: components["responses"]["Refused417A"];

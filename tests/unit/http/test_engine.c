@@ -83,7 +83,7 @@ static void handle_large(struct http_reply *reply)
     buf_grown(&reply->body, LARGE_BYTES);
 }
 
-static void handle(void *self, struct http_call *call)
+static void fill(void *self, struct http_call *call)
 {
     str path = call->req.path;
     struct http_reply *reply = &call->reply;
@@ -106,6 +106,18 @@ static void handle(void *self, struct http_call *call)
     } else {
         say(reply, 200, call->req.body.n ? call->req.body : path);
     }
+}
+
+/* "/here-not" finds on the I/O thread that it must wait, and is called again on a worker. */
+static enum http_next handle(void *self, struct http_call *call)
+{
+    bool is_first = call->state == NULL;
+
+    call->state = call;
+    if (str_starts(call->req.path, S("/here-not")) && is_first)
+        return HTTP_RUN_WORKER;
+    fill(self, call);
+    return HTTP_ANSWERED;
 }
 
 static void refuse(void *self, struct http_call *call, enum err e, str detail)
@@ -747,7 +759,7 @@ static void connections_past_the_limit_are_turned_away(void **state)
 
 static void *talk(void *arg)
 {
-    static const str paths[] = {S("/hello"), S("/here"), S("/work"), S("/ask")};
+    static const str paths[] = {S("/hello"), S("/here"), S("/here-not"), S("/ask")};
     const struct server *s = arg;
     int fd = client_connect(s->address);
     char text[128];
@@ -1001,7 +1013,8 @@ static void an_idle_server_holds_no_raw_key(void **state)
 {
     const char turned[] = "lu^mhwd^1032547698abcdef1032547698"; /* each byte of a key, xor 1 */
     const size_t n = sizeof turned - 1;
-    static const str paths[] = {S("/hello"), S("/here"), S("/ask"), S("/deny"), S("/ask-deny")};
+    static const str paths[] = {S("/hello"), S("/here"), S("/here-not"),
+                                S("/ask"),   S("/deny"), S("/ask-deny")};
     struct server s = SERVER();
     int fd = client_connect(s.address);
 

@@ -1,0 +1,165 @@
+/* Gate tokens: made, listed, revoked; and who holds one. */
+#include "gate/ops.h"
+
+#include "audit/audit.h"
+#include "base/ids.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "crypto/random.h"
+#include "gate/tokens.h"
+
+static enum err lock_tokens(struct tx *tx)
+{
+    return tx_lock(tx, "gate", S(""));
+}
+
+static enum err audit_token(struct cx *cx, struct tx *tx, const char *action,
+                            const struct gate_token *token)
+{
+    return audit_write(cx, tx,
+                       &(struct audit_line){.action = action,
+                                            .target_kind = "gate_token",
+                                            .target_id = token->id,
+                                            .detail = audit_detail(cx, F("name", token->name))});
+}
+
+/* ---- in memory ---- */
+
+static enum err read_in_tx(struct cx *cx, struct tx *tx, void *arg)
+{
+    return gate_list_tokens(cx, tx, STR_NONE, GATE_TOKENS_MAX, arg);
+}
+
+enum err gate_learn_store(struct cx *cx)
+{
+    struct gate_token_list tokens;
+    uint64_t epoch;
+
+    do {
+        epoch = gate_tokens_epoch();
+        TRY(store_read(cx, read_in_tx, &tokens));
+    } while (!gate_tokens_set(epoch, &tokens));
+    return E_OK;
+}
+
+/* The change may have been made although its answer was lost: then memory is wrong. */
+static enum err forget_if_lost(enum err e)
+{
+    if (e == E_STORE_DOWN)
+        gate_tokens_forget();
+    return e;
+}
+
+/* ---- changes ---- */
+
+static enum err insert_in_tx(struct cx *cx, struct tx *tx, void *arg)
+{
+    const struct gate_token *token = arg;
+    int64_t n = 0;
+
+    TRY(lock_tokens(tx));
+    TRY(gate_count_tokens(tx, &n));
+    if (n >= GATE_TOKENS_MAX)
+        return E_GATE_TOKEN_LIMIT;
+    TRY(gate_insert_token(tx, token));
+    return audit_token(cx, tx, "gate_token.created", token);
+}
+
+static void make_raw(struct gate_token *token, struct secret *raw)
+{
+    uint8_t chance[KEY_RANDOM_BYTES];
+    char text[KEY_TEXT_MAX_BYTES];
+
+    random_bytes(chance, sizeof chance);
+    size_t n = key_text_make(gate_token_form(), chance, text);
+    struct sha256 digest = digest_sha256((str){text, n});
+    hex_write(digest.bytes, SHA256_BYTES, token->digest);
+    secret_take(raw, text, n);
+    mem_wipe(chance, sizeof chance);
+}
+
+enum err gate_add_token(struct cx *cx, struct gate_token *token, struct secret *raw)
+{
+    token->id = id_new(cx->arena, "gate", cx->now_ms);
+    token->created_at_ms = cx->now_ms;
+    make_raw(token, raw);
+    TRY(forget_if_lost(store_run(cx, insert_in_tx, token)));
+    gate_tokens_add(token);
+    log_event(cx, LOG_INFO, "gate_token.created", F("gateTokenId", token->id));
+    return E_OK;
+}
+
+struct listing {
+    str after;
+    int64_t limit;
+    struct gate_token_list *out;
+};
+
+static enum err list_in_tx(struct cx *cx, struct tx *tx, void *arg)
+{
+    const struct listing *listing = arg;
+
+    return gate_list_tokens(cx, tx, listing->after, listing->limit, listing->out);
+}
+
+enum err gate_page_tokens(struct cx *cx, str after, int64_t limit, struct gate_token_list *out)
+{
+    struct listing listing = {after, limit, out};
+
+    return store_read(cx, list_in_tx, &listing);
+}
+
+static enum err delete_in_tx(struct cx *cx, struct tx *tx, void *arg)
+{
+    const str *id = arg;
+    struct gate_token token;
+
+    TRY(lock_tokens(tx));
+    enum err e = gate_find_token(cx, tx, *id, &token);
+    if (e == E_ABSENT)
+        return E_GATE_TOKEN_NOT_FOUND;
+    TRY(e);
+    TRY(gate_delete_token(tx, *id));
+    return audit_token(cx, tx, "gate_token.revoked", &token);
+}
+
+enum err gate_revoke_token(struct cx *cx, str id)
+{
+    TRY(forget_if_lost(store_run(cx, delete_in_tx, &id)));
+    gate_tokens_remove(id);
+    log_event(cx, LOG_INFO, "gate_token.revoked", F("gateTokenId", id));
+    return E_OK;
+}
+
+/* ---- at the door ---- */
+
+static bool is_known(struct cx *cx, const struct secret *token, struct principal *out)
+{
+    str id;
+
+    if (!gate_tokens_find(cx->arena, token, &id))
+        return false;
+    *out = (struct principal){.kind = PRINCIPAL_GATE, .id = id};
+    return true;
+}
+
+static enum err unknown(struct cx *cx)
+{
+    return fail(cx, E_GATE_TOKEN_INVALID, "It is none of this server's, or has been revoked.");
+}
+
+enum gate_door gate_judge(struct cx *cx, const struct secret *token, struct principal *out)
+{
+    if (key_text_judge(secret_reveal(token), gate_token_form()).fault != KEY_TEXT_OK) {
+        fail(cx, E_GATE_TOKEN_INVALID, "A gate token is gt_%.*s_ and 64 hex digits.",
+             STR_ARG(gate_token_form()->environment));
+        return GATE_REFUSED;
+    }
+    return is_known(cx, token, out) ? GATE_KNOWN : GATE_ASK_STORE;
+}
+
+enum err gate_admit(struct cx *cx, const struct secret *token, struct principal *out)
+{
+    TRY(gate_learn_store(cx));
+    return is_known(cx, token, out) ? E_OK : unknown(cx);
+}
