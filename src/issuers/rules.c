@@ -115,7 +115,7 @@ static enum err read_time(struct cx *cx, const json_t *payload, const char *clai
     if (!value)
         return is_needed ? wrong(cx, claim, "is missing") : E_OK;
     double seconds = json_is_number(value) ? json_number_value(value) : -1;
-    if (!(seconds > 0 && seconds <= (double)TIME_MAX_MS / 1000))
+    if (!(seconds >= 0.001 && seconds <= (double)TIME_MAX_MS / 1000))
         return wrong(cx, claim, "is no time in seconds since 1970");
     *out_ms = (int64_t)(seconds * 1000);
     return E_OK;
