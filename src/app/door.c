@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "cohorts/cohorts.h"
+#include "console/console.h"
 #include "http/reply.h"
 #include "idempotency/idempotency.h"
 #include "instance/instance.h"
@@ -63,6 +64,7 @@ struct door *door_new(const struct door_settings *settings, struct store *store)
     router_add(&door->router, people_routes);
     router_add(&door->router, instance_routes);
     router_add(&door->router, audit_routes);
+    router_add(&door->router, console_routes);
     door->metrics = metrics_new(&door->router);
     return door;
 }
@@ -181,6 +183,15 @@ static void note_denial(const struct visit *v, enum err e)
                        });
 }
 
+/* The pages answer people, everything else programs. */
+static void refuse_in_dialect(struct visit *v, enum err e)
+{
+    if (console_owns(v->req->path))
+        console_refuse(&v->cx, v->req, e, v->reply);
+    else
+        http_reply_problem(&v->cx, v->req, e, v->reply);
+}
+
 static void leave(struct visit *v, enum err e)
 {
     if (e >= E_CATALOGUE_END) {
@@ -191,7 +202,7 @@ static void leave(struct visit *v, enum err e)
         metrics_count_refusal(v->door->metrics, e);
         log_refusal(v, e);
         note_denial(v, e);
-        http_reply_problem(&v->cx, v->req, e, v->reply);
+        refuse_in_dialect(v, e);
     }
     add_rate_fields(v);
     if (is_enterprise(v->req))
@@ -311,7 +322,7 @@ static void find_credential(struct visit *v)
     } else if (is_key_misplaced(req, form)) {
         v->credential = CREDENTIAL_KEY;
         v->facts.text.fault = KEY_TEXT_IN_WRONG_PLACE;
-    } else if (is_operator(req)) {
+    } else if (is_operator(req) && !console_owns(req->path)) {
         v->credential = CREDENTIAL_OPERATOR;
     }
 }
@@ -476,7 +487,7 @@ static enum http_next open_route(struct visit *v, struct http_call *call)
 {
     enum err e = str_starts(v->req->path, S("/api/")) ? check_version(v) : E_OK;
 
-    if (e == E_OK && str_starts(v->req->path, S("/api/auth/")))
+    if (e == E_OK && (str_starts(v->req->path, S("/api/auth/")) || console_owns(v->req->path)))
         e = check_origin(v);
     return e == E_OK ? let_in(v, call) : refuse_now(v, e);
 }
