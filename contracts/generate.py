@@ -113,6 +113,7 @@ class Contract:
         self.doc = yaml.load(read("openapi.yaml"), UniqueKeyLoader)
         self.groups = self.doc.pop("x-error-groups")
         self.server_errors = self.doc.pop("x-server-errors")
+        self.console_errors = self.doc.pop("x-console-errors")
         self.members = self.doc.pop("x-error-members")
         self.responses = {}
         self.check()
@@ -132,10 +133,11 @@ class Contract:
 
     def check(self):
         seen = {}
-        used = set(self.server_errors)
+        used = set(self.server_errors + self.console_errors)
         for name, codes in self.groups.items():
             self.check_codes(codes, f"x-error-groups.{name}")
         self.check_codes(self.server_errors, "x-server-errors")
+        self.check_codes(self.console_errors, "x-console-errors")
         self.check_codes(self.members, "x-error-members")
         for path, method, _, op in self.operations():
             where = f"{method.upper()} {path}"

@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "cohorts/cohorts.h"
+#include "console/console.h"
 #include "gate/gate.h"
 #include "http/reply.h"
 #include "idempotency/idempotency.h"
@@ -76,6 +77,7 @@ struct door *door_new(const struct door_settings *settings, struct store *store)
     router_add(&door->router, audit_routes);
     router_add(&door->router, gate_routes);
     router_add(&door->router, issuer_routes);
+    router_add(&door->router, console_routes);
     door->metrics = metrics_new(&door->router);
     return door;
 }
@@ -149,31 +151,58 @@ static void log_refusal(const struct visit *v, enum err e)
               F("detail", v->cx.failure.detail));
 }
 
-/* 403, and 401 where it is known whose the credential is: somebody was not allowed something. */
+/* 403, and whatever the decision refused a known key for, or 401 of a known person: somebody was
+ * not allowed something. */
 static bool is_denial(const struct visit *v, enum err e)
 {
     int status = err_info(e)->status;
 
-    return status == 403 || (status == 401 && (v->answer.is_known || v->who.id.n));
+    return status == 403 || (v->answer.is_known && v->answer.verdict.code == e) ||
+           (status == 401 && v->who.id.n);
 }
 
+static const char *denial_of(enum err e)
+{
+    switch (e) {
+    case E_API_KEY_REVOKED:
+        return "api_key.used_after_revocation";
+    case E_RATE_LIMITED:
+        return "authorization.limited";
+    default:
+        return "authorization.denied";
+    }
+}
+
+/* What is said to a key has nothing about persons in it, unlike what is said to them. */
 static void note_denial(const struct visit *v, enum err e)
 {
     const struct principal *who = v->answer.is_known ? &v->answer.who : &v->who;
+    const struct failure none = {0};
+    const struct failure *said = v->answer.is_known ? &v->cx.failure : &none;
     bool is_known = who->id.n > 0;
 
     if (!is_denial(v, e))
         return;
     audit_note(&v->cx, &(struct audit_note){
-                           .action = e == E_API_KEY_REVOKED ? "api_key.used_after_revocation"
-                                                            : "authorization.denied",
+                           .action = denial_of(e),
                            .code = err_info(e)->code.p,
                            .route = v->route ? v->route->pattern : NULL,
                            .actor = is_known ? who : NULL,
                            .target_kind = e == E_API_KEY_REVOKED ? "api_key" : NULL,
                            .target_id = e == E_API_KEY_REVOKED ? who->id : STR_NONE,
                            .employer_id = is_known ? who->employer_id : STR_NONE,
+                           .reason = said->detail,
+                           .hint = said->hint,
                        });
+}
+
+/* The pages answer people, everything else programs. */
+static void refuse_in_dialect(struct visit *v, enum err e)
+{
+    if (console_owns(v->req->path))
+        console_refuse(&v->cx, v->req, e, v->reply);
+    else
+        http_reply_problem(&v->cx, v->req, e, v->reply);
 }
 
 static void leave(struct visit *v, enum err e)
@@ -186,7 +215,7 @@ static void leave(struct visit *v, enum err e)
         metrics_count_refusal(v->door->metrics, e);
         log_refusal(v, e);
         note_denial(v, e);
-        http_reply_problem(&v->cx, v->req, e, v->reply);
+        refuse_in_dialect(v, e);
     }
     add_rate_fields(v);
     if (is_enterprise(v->req))
@@ -334,7 +363,7 @@ static void find_credential(struct visit *v)
     } else if (is_key_misplaced(req, form)) {
         v->credential = CREDENTIAL_KEY;
         v->facts.text.fault = KEY_TEXT_IN_WRONG_PLACE;
-    } else if (is_operator(req)) {
+    } else if (is_operator(req) && !console_owns(req->path)) {
         v->credential = CREDENTIAL_OPERATOR;
     }
 }
@@ -511,7 +540,7 @@ static enum http_next open_route(struct visit *v, struct http_call *call)
 {
     enum err e = str_starts(v->req->path, S("/api/")) ? check_version(v) : E_OK;
 
-    if (e == E_OK && str_starts(v->req->path, S("/api/auth/")))
+    if (e == E_OK && (str_starts(v->req->path, S("/api/auth/")) || console_owns(v->req->path)))
         e = check_origin(v);
     return e == E_OK ? let_in(v, call) : refuse_now(v, e);
 }

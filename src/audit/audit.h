@@ -86,6 +86,8 @@ struct audit_note {
     const char *target_kind;
     str target_id;
     str employer_id;
+    str reason; /* what was wrong with the last one, and what to do; cut where it is long */
+    str hint;
 };
 
 enum { AUDIT_NOTES_MAX = 512 };

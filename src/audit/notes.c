@@ -84,6 +84,8 @@ static void read_note(const struct audit_note *note, const struct audit_record *
     keep(out->address, sizeof out->address, origin->text[AUDIT_ADDRESS]);
     keep(out->request_id, sizeof out->request_id, origin->text[AUDIT_REQUEST_ID]);
     keep(out->user_agent, sizeof out->user_agent, origin->text[AUDIT_USER_AGENT]);
+    keep(out->reason, sizeof out->reason, note->reason);
+    keep(out->hint, sizeof out->hint, note->hint);
     out->name = name_of(out);
 }
 
@@ -93,6 +95,7 @@ static void turn_into_rest(struct noted *n, bool of_employer)
     n->is_rest = true;
     n->target_kind = NULL;
     n->role[0] = n->actor_id[0] = n->actor_employer_id[0] = n->target_id[0] = '\0';
+    n->reason[0] = n->hint[0] = '\0';
     keep(n->actor_kind, sizeof n->actor_kind, S("nobody"));
     if (!of_employer)
         n->employer_id[0] = '\0';

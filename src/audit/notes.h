@@ -10,6 +10,7 @@
 enum {
     NOTED_ID_BYTES = 64,
     NOTED_AGENT_BYTES = 208,
+    NOTED_TEXT_BYTES = 256,
     NOTED_EVERY_MS = 60 * 1000,
     NOTED_REVOKED_EVERY_MS = 3600 * 1000,
     NOTES_REST_MAX = 64, /* employers whose rest is a kind of its own; the others share one */
@@ -30,6 +31,8 @@ struct noted {
     char address[NET_TEXT_BYTES]; /* of the last, as what follows */
     char request_id[NOTED_ID_BYTES + 1];
     char user_agent[NOTED_AGENT_BYTES];
+    char reason[NOTED_TEXT_BYTES];
+    char hint[NOTED_TEXT_BYTES];
     bool is_rest; /* all that found the table full */
     int64_t count;
     int64_t first_ms, last_ms; /* wall clock */

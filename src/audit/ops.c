@@ -9,6 +9,7 @@
 #include "audit/seal.h"
 #include "base/ids.h"
 #include "base/json.h"
+#include "base/text.h"
 #include "base/time.h"
 
 enum { DETAIL_MAX_BYTES = 16 * 1024, HEAD_TICKS = 60, ARCHIVE_TICKS = 3600 };
@@ -204,6 +205,12 @@ void audit_note(const struct cx *cx, const struct audit_note *note)
     notes_add(note, &origin, cx->now_ms, time_mono_ms());
 }
 
+/* It may have been cut inside a character. */
+static str said(const char *text)
+{
+    return text[0] ? text_valid_prefix(str_of(text)) : STR_NONE;
+}
+
 static enum err write_note(struct cx *cx, struct tx *tx, const struct noted *n)
 {
     char first[TIME_TEXT_BYTES], last[TIME_TEXT_BYTES];
@@ -215,7 +222,8 @@ static enum err write_note(struct cx *cx, struct tx *tx, const struct noted *n)
     record.text[AUDIT_DETAIL] = audit_detail(
         cx, F("code", n->code), F("route", n->route), F("count", n->count),
         F("firstAt", ((str){first, sizeof first})), F("lastAt", ((str){last, sizeof last})),
-        F("callers", n->is_rest ? S("many") : STR_NONE));
+        F("callers", n->is_rest ? S("many") : STR_NONE), F("reason", said(n->reason)),
+        F("hint", said(n->hint)));
     return audit_insert(cx, tx, &record);
 }
 

@@ -338,7 +338,7 @@ test("guessing keys is limited per address, and good keys still pass", async () 
 });
 
 test("a path, a method and an error page that do not exist", async () => {
-  for (const target of ["/", "/api", "/api/employer", "/api/employer/cohort/", "/API/version", "/docs/errors/NO_SUCH", "/api/employer/cohorts"])
+  for (const target of ["/api", "/api/", "/api/employer", "/api/employer/cohort/", "/API/version", "/docs/errors/NO_SUCH", "/api/employer/cohorts"])
     refusedWith(await server.call({ target }), "NOT_FOUND");
   const type = new URL(json(await withText(inventedKey())).type);
   assert.equal(type.origin, server.url, "the page named by the problem is on this server");

@@ -9,6 +9,7 @@ import { test } from "node:test";
 import { promisify } from "node:util";
 
 import { KeyServer, makeKey, now, sign } from "./harness/issuers.js";
+import { rawKeyOf, Visitor } from "./harness/pages.js";
 import { ADMIN_EMAIL, ADMIN_PASSWORD, Instance } from "./harness/server.js";
 import { inventedKey, newTenant, somebody } from "./harness/util.js";
 
@@ -116,6 +117,20 @@ test("no raw key, password or session token outlives its request", async () => {
       assert.equal(answer.status, { good: 200, unlinked: 403, late: 401 }[what]);
       await server.call({ target: "/api/auth/me", fields: { cookie: `__session=${token}` } });
     }
+
+    // The pages: a password, a session and two raw keys in forms and HTML.
+    const visitor = new Visitor(server);
+    await visitor.signIn(tenant.adminEmail, wrongPassword);
+    await visitor.signIn(tenant.adminEmail, tenant.password);
+    secrets.set("the session of a page", visitor.cookie?.split("=")[1] ?? assert.fail());
+    const created = await visitor.send("/employer/api-keys/new", "/employer/api-keys", { name: "page", scopes: "cohort:read" });
+    secretKey("a key made on a page", rawKeyOf(created.body) ?? assert.fail());
+    const at = /\/employer\/api-keys\/key_[a-z0-9]+/.exec(created.body)?.[0] ?? assert.fail();
+    const turned = await visitor.send(`${at}/rotate`, `${at}/rotate`, { overlap: "0" });
+    secretKey("a key rotated on a page", rawKeyOf(turned.body) ?? assert.fail());
+    await visitor.get(`/employer/api-keys/${raw}`);
+    await visitor.post("/employer/api-keys", { name: raw, once: "n" });
+    await visitor.send(at, "/sign-out", {});
 
     // The requirement itself has a time in it: two seconds after the last use.
     await new Promise((resolve) => setTimeout(resolve, IDLE_MS));

@@ -80,6 +80,12 @@ export const errors = {
     cause: "A member or parameter is missing, unknown, or holds a value that is not allowed.",
     fix: "Repair each member listed in errors; each line says what is valid.",
   },
+  MALFORMED_FORM: {
+    status: 400,
+    message: "The form cannot be read.",
+    cause: "The body is not as browsers send forms: a field is there twice, has no name, or is not UTF-8.",
+    fix: "Open the page again and send the form from there.",
+  },
   INVALID_CURSOR: {
     status: 400,
     message: "The cursor is not valid.",
@@ -253,6 +259,12 @@ export const errors = {
     message: "The request comes from another site.",
     cause: "The Origin field is neither public_url nor the address of this server.",
     fix: "Call from the server's own pages, or set public_url to the address people use.",
+  },
+  FORM_TOKEN_INVALID: {
+    status: 403,
+    message: "The form does not come from a page of this session.",
+    cause: "Its token is missing, or you have signed in anew since the page was opened; another site may have sent it.",
+    fix: "Open the page again and send the form from there.",
   },
   RATE_LIMITED: {
     status: 429,

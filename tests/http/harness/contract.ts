@@ -244,6 +244,34 @@ function readAccepted(reading: Reading, exchange: Exchange, operation: Operation
   reading.faults.push(...faults.map((fault) => `the request was accepted, but ${fault}`));
 }
 
+/** The pages for people are no part of the contract, and have rules of their own. */
+const ofPages = /^\/($|sign-in$|sign-out$|assets\/|employer($|\/))/;
+
+const CONTENT_SECURITY = ["default-src 'none'", "style-src 'self'", "script-src 'self'", "img-src 'self'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'"];
+
+function readPage(reading: Reading, exchange: Exchange): void {
+  const type = reading.field("content-type") ?? "";
+  if (exchange.status === 303) {
+    reading.expect((reading.field("location") ?? "").startsWith("/"), `it leads to ${reading.field("location")}`);
+    reading.expect(reading.field("cache-control") === "no-store", "it may be kept");
+    return;
+  }
+  reading.expect(reading.field("x-content-type-options") === "nosniff", "x-content-type-options is missing");
+  if (/^(text\/(css|javascript); charset=utf-8|image\/svg\+xml)$/.test(type)) return;
+  reading.expect(type === "text/html; charset=utf-8", `content-type is ${type}`);
+  reading.expect(reading.field("content-security-policy") === CONTENT_SECURITY.join("; "), "another content-security-policy");
+  reading.expect(reading.field("cache-control") === "no-store", "a page may be kept");
+  reading.expect(reading.field("referrer-policy") === "same-origin", "referrer-policy is missing");
+  if (exchange.method === "HEAD") return;
+  reading.expect((exchange.body.match(/<h1>/g) ?? []).length === 1, "a page has one h1");
+  reading.expect(!/<script(?! src="\/assets\/)|<style|\son[a-z]+="|\sstyle="|javascript:/i.test(exchange.body), "there is script or style in the page");
+  const code = /data-code="([A-Z_]+)"/.exec(exchange.body)?.[1];
+  reading.expect((code !== undefined) === exchange.status >= 400, `${exchange.status} with the code ${code}`);
+  if (!code) return;
+  reach(code);
+  reading.expect(errors[code as ErrorCode]?.status === exchange.status, `${code} with the status ${exchange.status}`);
+}
+
 const violations: { origin: string; said: string }[] = [];
 
 /** Throws if the exchange breaks the contract; also remembered, for those who swallow errors. */
@@ -255,7 +283,9 @@ export function check(exchange: Exchange): void {
   const operation = onPath.find((o) => o.method === method);
 
   reading.expect(/^[A-Za-z0-9._-]{1,64}$/.test(reading.field("x-request-id") ?? ""), "x-request-id is missing");
-  if (operation) {
+  if (path !== undefined && ofPages.test(path) && exchange.method !== "OPTIONS") {
+    readPage(reading, exchange);
+  } else if (operation) {
     readOperation(reading, exchange, operation);
     if (exchange.status < 300) readAccepted(reading, exchange, operation);
   } else if (exchange.method === "OPTIONS" && (onPath.length || path === "*") && exchange.status === 204) {

@@ -70,6 +70,27 @@ static void the_first_is_due_at_once_and_the_others_a_minute_later(void **state)
     assert_int_equal(list.list[0].last_ms, T + 10);
 }
 
+static void the_last_one_says_what_was_wrong_and_long_texts_are_cut(void **state)
+{
+    char text[2 * NOTED_TEXT_BYTES];
+    struct audit_note said = {.action = "authorization.denied",
+                              .code = "INSUFFICIENT_SCOPE",
+                              .employer_id = S("emp_1"),
+                              .reason = S("The key lacks: cohort:write."),
+                              .hint = S("Ask an admin.")};
+
+    memset(text, 'x', sizeof text);
+    notes_add(&said, &origin, T, T);
+    said.reason = S("The key lacks: cohort:read.");
+    said.hint = (str){text, sizeof text};
+    notes_add(&said, &origin, T + 1, T + 1);
+    struct noted_list list = take(state, T + 1);
+    assert_int_equal(list.n, 1);
+    assert_int_equal(list.list[0].count, 2);
+    assert_string_equal(list.list[0].reason, "The key lacks: cohort:read.");
+    assert_int_equal(strlen(list.list[0].hint), NOTED_TEXT_BYTES - 1);
+}
+
 static void after_a_quiet_interval_the_next_is_a_first_one(void **state)
 {
     note(S("emp_1"), S("key_1"), "INSUFFICIENT_SCOPE", T);
@@ -177,6 +198,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_first_is_due_at_once_and_the_others_a_minute_later,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(the_last_one_says_what_was_wrong_and_long_texts_are_cut,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(after_a_quiet_interval_the_next_is_a_first_one, setup,
                                         teardown),
