@@ -152,6 +152,7 @@ static void times_are_judged_to_the_millisecond(void **state)
         {"\"exp\":253402300799", E_OK},
         {"\"exp\":253402300800", E_TOKEN_INVALID},
         {"\"exp\":0", E_TOKEN_INVALID},
+        {"\"exp\":0.0000006", E_TOKEN_INVALID},
         {"\"exp\":-1", E_TOKEN_INVALID},
         {"\"exp\":9223372036854775807", E_TOKEN_INVALID},
         {"\"exp\":1e308", E_TOKEN_INVALID},
