@@ -616,7 +616,7 @@ static enum http_next on_head(void *self, struct http_call *call)
     call->state = v;
     /* RFC 9110 section 9.3.7: "*" asks about the server as a whole. */
     if (call->req.method == HTTP_OPTIONS && str_eq(call->req.path, S("*")))
-        return answer_options(v, S("GET, HEAD, POST, PATCH, DELETE, OPTIONS"));
+        return answer_options(v, S("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
     enum err e = router_find(&door->router, call->arena, &call->req, &v->route, &allow);
     if (e == E_METHOD_NOT_ALLOWED && call->req.method == HTTP_OPTIONS)
         return answer_options(v, allow);

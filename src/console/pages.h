@@ -29,6 +29,14 @@ enum err console_get_refusals(struct cx *cx, const struct http_req *req, struct 
 /* The newest refusals of one key, or with STR_NONE of the whole employer, as a list. */
 enum err refusals_write(struct view *p, str key_id);
 
+/* ---- account.c ---- */
+enum err console_get_account(struct cx *cx, const struct http_req *req, struct http_reply *out);
+enum err console_post_password(struct cx *cx, const struct http_req *req, struct http_reply *out);
+enum err console_post_session_end(struct cx *cx, const struct http_req *req,
+                                  struct http_reply *out);
+enum err console_get_reset(struct cx *cx, const struct http_req *req, struct http_reply *out);
+enum err console_post_reset(struct cx *cx, const struct http_req *req, struct http_reply *out);
+
 /* ---- what the pages of keys share ---- */
 
 /* "/employer/api-keys/ID", and below it. */

@@ -58,7 +58,9 @@ bool console_owns(str path)
 {
     return str_eq(path, S("/")) || str_eq(path, S("/employer")) ||
            str_starts(path, S("/employer/")) || str_eq(path, S(PATH_SIGN_IN)) ||
-           str_eq(path, S("/sign-out")) || str_starts(path, S("/assets/"));
+           str_eq(path, S("/sign-out")) || str_eq(path, S(PATH_RESET)) ||
+           str_eq(path, S(PATH_ACCOUNT)) || str_starts(path, S(PATH_ACCOUNT "/")) ||
+           str_starts(path, S("/assets/"));
 }
 
 static bool needs_sign_in(enum err e)
@@ -164,6 +166,13 @@ const struct route console_routes[] = {
     {HTTP_GET, PATH_SIGN_IN, OPEN, console_get_sign_in, .is_instant = true},
     {HTTP_POST, PATH_SIGN_IN, OPEN, console_post_sign_in, .body_max_bytes = CONSOLE_FORM_MAX_BYTES},
     {HTTP_POST, "/sign-out", ROLE(MEMBER), console_post_sign_out,
+     .body_max_bytes = CONSOLE_FORM_MAX_BYTES, .is_harmless_twice = true},
+    {HTTP_GET, PATH_RESET, OPEN, console_get_reset, .is_instant = true},
+    {HTTP_POST, PATH_RESET, OPEN, console_post_reset, .body_max_bytes = CONSOLE_FORM_MAX_BYTES},
+    {HTTP_GET, PATH_ACCOUNT, ROLE(MEMBER), console_get_account},
+    {HTTP_POST, PATH_ACCOUNT "/password", ROLE(MEMBER), console_post_password,
+     .body_max_bytes = CONSOLE_FORM_MAX_BYTES, .is_harmless_twice = true},
+    {HTTP_POST, PATH_ACCOUNT "/sessions/{sessionId}/end", ROLE(MEMBER), console_post_session_end,
      .body_max_bytes = CONSOLE_FORM_MAX_BYTES, .is_harmless_twice = true},
     PAGE(PATH_API_KEYS, console_get_keys),
     FORM(PATH_API_KEYS, console_post_new),

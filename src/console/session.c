@@ -17,7 +17,8 @@ static bool is_own_path(str path)
         if (!is_plain && c != '/' && c != '-' && c != '_')
             return false;
     }
-    return str_starts(path, S("/employer/")) && path.n <= NEXT_MAX_BYTES;
+    return (str_starts(path, S("/employer/")) || str_eq(path, S(PATH_ACCOUNT))) &&
+           path.n <= NEXT_MAX_BYTES;
 }
 
 static str next_of(str asked)
@@ -83,7 +84,8 @@ static enum err write_sign_in(struct cx *cx, const struct http_req *req, struct 
     HTML(&p.h,
          "<p class=\"actions\"><button class=\"main\">Sign in</button></p></form>"
          "<p class=\"aside narrow\">You cannot sign in? An admin of this server can make your "
-         "account active again, or set a new password.</p>");
+         "account active again, or "
+         "give you a link with which you set a new password.</p>");
     return view_end(&p);
 }
 

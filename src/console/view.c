@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "console/console.h"
 #include "crypto/digest.h"
+#include "crypto/instance_key.h"
 #include "crypto/random.h"
 #include "decide/principal.h"
 
@@ -55,7 +56,8 @@ static void write_navigation(struct view *p, str section)
 
 static void write_person(struct view *p)
 {
-    HTML(&p->h, "<div class=\"who\"><span class=\"email\">{}</span>", p->cx->who->email);
+    HTML(&p->h, "<div class=\"who\"><a class=\"email\" href=\"" PATH_ACCOUNT "\">{}</a>",
+         p->cx->who->email);
     view_form(p, S("/sign-out"));
     HTML(&p->h, "<button class=\"quiet\">Sign out</button></form></div>");
 }
@@ -135,12 +137,17 @@ void view_notice(struct view *p, str state)
 
 /* ---- forms ---- */
 
-/* Made from the session's own secret: nothing is kept, on any node, and it ends with the session.
+/*
+ * Made from the session's own secret: nothing is kept, on any node, and it ends with the session.
+ * An issuer's token has another text each minute; there it is made for the person, under the
+ * instance key.
  */
-static void token_of(const struct http_req *req, char out[TOKEN_CHARS])
+static void token_of(const struct cx *cx, const struct http_req *req, char out[TOKEN_CHARS])
 {
     str session = http_cookie(secret_reveal(&req->cookie), S(SESSION_COOKIE));
-    struct sha256 mac = digest_hmac_sha256(session, S("sallyport form token v1"));
+    struct instance_key_id id;
+    struct sha256 mac = session.n ? digest_hmac_sha256(session, S("sallyport form token v1"))
+                                  : instance_key_mac(INSTANCE_KEY_FORMS, cx->who->id, &id);
 
     hex_write(mac.bytes, sizeof mac.bytes, out);
 }
@@ -149,7 +156,7 @@ void view_form(struct view *p, str action)
 {
     char token[TOKEN_CHARS];
 
-    token_of(p->req, token);
+    token_of(p->cx, p->req, token);
     HTML(&p->h,
          "<form method=\"post\" action=\"{}\"><input type=\"hidden\" name=\"token\" value=\"{}\">",
          action, ((str){token, sizeof token}));
@@ -172,7 +179,7 @@ enum err view_read_form(struct cx *cx, const struct http_req *req, str many, str
 
     TRY(http_req_urlencoded(cx, req, many, out));
     str sent = urlencoded_value(out, S("token"));
-    token_of(req, token);
+    token_of(cx, req, token);
     if (sent.n == sizeof token && secret_eq(sent.p, token, sizeof token))
         return E_OK;
     return fail(cx, E_FORM_TOKEN_INVALID, "The form's token is %s. Nothing was changed.",

@@ -15,6 +15,8 @@
 #define PATH_SIGN_IN  "/sign-in"
 #define PATH_API_KEYS "/employer/api-keys"
 #define PATH_REFUSALS "/employer/refusals"
+#define PATH_ACCOUNT  "/account"
+#define PATH_RESET    "/reset-password"
 
 enum { CONSOLE_FORM_MAX_BYTES = 32 * 1024 };
 

@@ -18,6 +18,7 @@ static bool is_set;
 
 static const str labels[INSTANCE_KEY_PURPOSES_END] = {
     [INSTANCE_KEY_IDEMPOTENCY] = {"sallyport idempotency payload", 29},
+    [INSTANCE_KEY_FORMS] = {"sallyport form token", 20},
 };
 
 void instance_key_drop(struct instance_key *key)

@@ -74,7 +74,11 @@ void instance_key_unset(void);
 void instance_key_get(struct instance_key *out);
 
 /* Each purpose has a key of its own, so that no value made for one says anything in another. */
-enum instance_key_purpose { INSTANCE_KEY_IDEMPOTENCY, INSTANCE_KEY_PURPOSES_END };
+enum instance_key_purpose {
+    INSTANCE_KEY_IDEMPOTENCY,
+    INSTANCE_KEY_FORMS,
+    INSTANCE_KEY_PURPOSES_END,
+};
 
 /* HMAC-SHA-256 under the current key; *id says under which, to be kept beside it. */
 struct sha256 instance_key_mac(enum instance_key_purpose purpose, str text,

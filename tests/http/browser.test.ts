@@ -45,7 +45,11 @@ async function open(look: Look = {}): Promise<{ context: BrowserContext; page: P
     if (message.type() === "error" && !/status of 4\d\d/.test(message.text())) complaints.push(message.text());
   });
   page.on("pageerror", (error) => complaints.push(error.message));
-  page.on("requestfailed", (request) => complaints.push(`${request.url()}: ${request.failure()?.errorText}`));
+  page.on("requestfailed", (request) => {
+    const why = request.failure()?.errorText;
+    // A page that is left takes what it was loading with it.
+    if (why !== "net::ERR_ABORTED") complaints.push(`${request.url()}: ${why}`);
+  });
   return { context, page, complaints };
 }
 
@@ -248,6 +252,8 @@ async function pages({ admin }: Tenant): Promise<[string, string][]> {
     ["rotate", `/employer/api-keys/${reporting.id}/rotate`],
     ["revoke", `/employer/api-keys/${upload.id}/revoke`],
     ["refusals", "/employer/refusals"],
+    ["account", "/account"],
+    ["reset", "/reset-password?token=0"],
     ["lost", "/employer/nothing"],
   ];
 }

@@ -245,7 +245,7 @@ function readAccepted(reading: Reading, exchange: Exchange, operation: Operation
 }
 
 /** The pages for people are no part of the contract, and have rules of their own. */
-const ofPages = /^\/($|sign-in$|sign-out$|assets\/|employer($|\/))/;
+const ofPages = /^\/($|sign-in$|sign-out$|reset-password$|account($|\/)|assets\/|employer($|\/))/;
 
 const CONTENT_SECURITY = ["default-src 'none'", "style-src 'self'", "script-src 'self'", "img-src 'self'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'"];
 
