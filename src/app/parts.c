@@ -35,7 +35,7 @@ static struct auth_settings auth_of(const struct config *config)
         .session_lifetime_ms = config->session_lifetime_ms,
         .failures_per_account = config->login_failures_per_account,
         .failures_per_address = config->login_failures_per_address,
-        .cookie_is_secure = config->public_url_is_https,
+        .cookie_is_secure = config->public_url_is_https || config->tls_cert.n,
     };
 }
 
