@@ -13,8 +13,8 @@
  */
 void reload_settings(struct parts *parts, struct config *config);
 
-/* Take over the files that tls_cert, tls_key and tls_client_ca name, for connections that come; say in
- * the log what they are. If one is wrong, all old ones stay. */
+/* Take over the files that tls_cert, tls_key and tls_client_ca name, for connections that come; say
+ * in the log what they are. If one is wrong, all old ones stay. */
 void reload_certificates(struct http_engine *engine);
 
 /* The settings file where none is named: ./sallyport.conf, else the one of the package. */
