@@ -49,6 +49,32 @@ static const struct door_settings *door_of(struct arena *arena, const struct con
     return settings;
 }
 
+const struct http_proxies *parts_proxies(const struct parts *parts)
+{
+    struct http_proxies *proxies = ARENA_NEW(parts->arena, struct http_proxies);
+
+    *proxies = (struct http_proxies){parts->config->proxies, parts->config->n_proxies};
+    return proxies;
+}
+
+static const char *path_or_null(str path)
+{
+    return path.n ? path.p : NULL;
+}
+
+struct http_tls_options parts_tls(const struct config *config)
+{
+    bool is_off = str_eq(config->tls_client_certificates, S("off"));
+
+    return (struct http_tls_options){
+        .cert = path_or_null(config->tls_cert),
+        .key = path_or_null(config->tls_key),
+        .client_ca = is_off ? NULL : path_or_null(config->tls_client_ca),
+        .client_cert_is_required = str_eq(config->tls_client_certificates, S("required")),
+        .is_1_3_only = str_eq(config->tls_min_version, S("1.3")),
+    };
+}
+
 static void start_rules(const struct config *config)
 {
     struct keys_settings keys = keys_of(config);

@@ -52,6 +52,7 @@ static void reload(struct parts *parts, struct config *config, struct http_engin
     notify_reloading();
     reload_settings(parts, config);
     reload_certificates(engine);
+    http_engine_trust(engine, parts_proxies(parts));
     notify_ready();
 }
 
@@ -74,24 +75,6 @@ static void run_until_stopped(struct parts *parts, struct config *config,
     }
 }
 
-static const char *path_or_null(str path)
-{
-    return path.n ? path.p : NULL;
-}
-
-static struct http_tls_options tls_options(const struct config *config)
-{
-    bool is_off = str_eq(config->tls_client_certificates, S("off"));
-
-    return (struct http_tls_options){
-        .cert = path_or_null(config->tls_cert),
-        .key = path_or_null(config->tls_key),
-        .client_ca = is_off ? NULL : path_or_null(config->tls_client_ca),
-        .client_cert_is_required = str_eq(config->tls_client_certificates, S("required")),
-        .is_1_3_only = str_eq(config->tls_min_version, S("1.3")),
-    };
-}
-
 static struct http_engine_options engine_options(const struct config *config)
 {
     return (struct http_engine_options){
@@ -105,9 +88,7 @@ static struct http_engine_options engine_options(const struct config *config)
         .body_memory_max_bytes = config->body_memory_bytes,
         .connections_max = (int)config->connections_max,
         .connections_per_address = (int)config->connections_per_address,
-        .trusted_proxies = config->proxies,
-        .n_trusted_proxies = config->n_proxies,
-        .tls = tls_options(config),
+        .tls = parts_tls(config),
         .handshake_timeout_ms = config->handshake_timeout_ms,
         .handshakes_max = (int)config->handshakes_max,
     };
@@ -137,6 +118,7 @@ static int serve(struct parts *parts, struct config *config)
     struct scrape *scrape = NULL;
     str why = STR_NONE;
 
+    options.trusted_proxies = parts_proxies(parts);
     process_raise_file_limit();
     if (http_engine_start(parts->arena, &options, &service, &engine, &why) != E_OK)
         return complain("cannot listen", why);

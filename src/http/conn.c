@@ -346,7 +346,11 @@ static void pace(struct http_conn *c)
 
 static void give_back_if_idle(struct http_conn *c)
 {
-    if (c->state != CONN_IDLE || !c->x)
+    if (c->state != CONN_IDLE)
+        return;
+    if (c->tls)
+        http_tls_rest(c);
+    if (!c->x)
         return;
     http_exchange_give(c->loop, c->x);
     c->x = NULL;
@@ -419,10 +423,10 @@ static struct http_conn *conn_new(struct http_loop *loop, bool is_local)
 static int count_for_address(struct http_conn *c)
 {
     struct http_engine *engine = c->loop->engine;
-    const struct http_engine_options *options = &engine->options;
+    const struct http_proxies *proxies = atomic_load(&engine->proxies);
 
-    if (options->connections_per_address == 0 || c->peer.family == NET_NONE ||
-        net_cidrs_have(options->trusted_proxies, options->n_trusted_proxies, &c->peer))
+    if (engine->options.connections_per_address == 0 || c->peer.family == NET_NONE ||
+        (proxies && net_cidrs_have(proxies->cidrs, proxies->n, &c->peer)))
         return 0;
     c->is_counted = true;
     return http_peers_add(engine->peers, &c->peer);
@@ -432,6 +436,7 @@ static int count_for_address(struct http_conn *c)
  * have to come first. */
 static void turn_away(struct http_conn *c, int n_past, const char *why)
 {
+    atomic_fetch_add(&c->loop->engine->turned_away, 1);
     if (n_past > HTTP_TOLD_MAX || c->loop->engine->tls) {
         http_conn_close(c);
         return;

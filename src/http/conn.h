@@ -61,8 +61,11 @@ struct http_engine {
     str address;
     struct http_tls_context *tls; /* NULL: plain HTTP */
     struct http_peers *peers;
-    atomic_int n_conns; /* not those of the control socket */
+    _Atomic(const struct http_proxies *) proxies; /* NULL: none */
+    atomic_int n_conns;                           /* not those of the control socket */
     atomic_llong body_bytes;
+    atomic_llong turned_away;
+    atomic_llong handshakes[HTTP_HANDSHAKE_ENDS];
     atomic_bool is_stopping;
     atomic_llong stop_by_ms; /* monotonic; set before is_stopping */
     bool is_stopped;

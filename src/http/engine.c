@@ -90,6 +90,7 @@ enum err http_engine_start(struct arena *arena, const struct http_engine_options
     engine->options = with_defaults(options);
     engine->service = service;
     engine->peers = http_peers_new();
+    atomic_init(&engine->proxies, options->trusted_proxies);
     int *fds = arena_array(arena, (size_t)engine->options.io_threads, sizeof *fds);
     if (!load_tls(arena, engine, why) || !open_sockets(arena, engine, fds, &control_fd, why)) {
         engine->is_stopped = true; /* the control socket may be another server's */
@@ -117,7 +118,15 @@ void http_engine_count(const struct http_engine *engine, struct http_engine_stat
         .connections = atomic_load(&engine->n_conns),
         .body_bytes = atomic_load(&engine->body_bytes),
         .waiting = (int64_t)http_pool_waiting(engine->pool),
+        .turned_away = atomic_load(&engine->turned_away),
     };
+    for (int i = 0; i < HTTP_HANDSHAKE_ENDS; i++)
+        out->handshakes[i] = atomic_load(&engine->handshakes[i]);
+}
+
+void http_engine_trust(struct http_engine *engine, const struct http_proxies *proxies)
+{
+    atomic_store(&engine->proxies, proxies);
 }
 
 str http_engine_address(const struct http_engine *engine)

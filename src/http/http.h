@@ -166,6 +166,12 @@ struct http_service {
 
 struct http_engine;
 
+/* Both outlive the engine. */
+struct http_proxies {
+    const struct net_cidr *cidrs;
+    size_t n;
+};
+
 /* The paths are kept, for reloads; docs/tls.md. */
 struct http_tls_options {
     const char *cert;      /* PEM, the whole chain; NULL: no TLS */
@@ -174,6 +180,29 @@ struct http_tls_options {
     bool client_cert_is_required;
     bool is_1_3_only;
 };
+
+/* What is wrong with them. */
+enum http_tls_fault {
+    HTTP_TLS_FINE,
+    HTTP_TLS_NO_FILE,
+    HTTP_TLS_CLOSED, /* this user may not read it */
+    HTTP_TLS_NO_PEM, /* not what it should hold, or too weak */
+    HTTP_TLS_KEY_OF_ANOTHER,
+    HTTP_TLS_NOT_SET_UP,
+};
+
+struct http_tls_files {
+    enum http_tls_fault fault;
+    str path;    /* of the file at fault */
+    str why;     /* names setting and file; STR_NONE: they are fine */
+    str subject; /* of the certificate, if that could be read */
+    int64_t starts_ms, ends_ms;
+    bool key_is_open; /* to everybody on this machine */
+};
+
+/* Read the files as http_engine_start would, and use them for nothing. */
+void http_tls_look(struct arena *arena, const struct http_tls_options *options,
+                   struct http_tls_files *out);
 
 struct http_engine_options {
     const char *listen;         /* "127.0.0.1:8080", "[::1]:8080"; port 0 picks one */
@@ -187,8 +216,7 @@ struct http_engine_options {
     int64_t body_memory_max_bytes; /* all bodies being received together */
     int connections_max;           /* per process; more are answered 503 and closed */
     int connections_per_address;   /* likewise for each client address; 0 = no limit */
-    const struct net_cidr *trusted_proxies; /* not counted for their address */
-    size_t n_trusted_proxies;
+    const struct http_proxies *trusted_proxies; /* not counted for their address; NULL: none */
     struct http_tls_options tls;
     int64_t handshake_timeout_ms; /* from accepting to the end of the handshake */
     int handshakes_max; /* unfinished ones for each I/O thread; one more ends the oldest */
@@ -203,11 +231,21 @@ struct http_engine_options {
 enum err http_engine_start(struct arena *arena, const struct http_engine_options *options,
                            const struct http_service *service, struct http_engine **out, str *why);
 
+enum http_handshake_end {
+    HTTP_HANDSHAKE_FULL,
+    HTTP_HANDSHAKE_RESUMED,
+    HTTP_HANDSHAKE_FAILED,
+    HTTP_HANDSHAKE_ENDS,
+};
+
 /* At this moment, for metrics. */
 struct http_engine_stats {
     int64_t connections; /* without those of the control socket */
     int64_t body_bytes;  /* of bodies being received */
     int64_t waiting;     /* calls in the queue for a worker */
+    int64_t turned_away; /* connections past a limit, since the start */
+    /* TLS, since the start. A connection on which nothing was sent counts nowhere. */
+    int64_t handshakes[HTTP_HANDSHAKE_ENDS];
 };
 
 void http_engine_count(const struct http_engine *engine, struct http_engine_stats *out);
@@ -221,6 +259,9 @@ str http_engine_address(const struct http_engine *engine);
  * E_INTERNAL_ERROR  with *why; the old ones stay in use
  */
 enum err http_engine_reload_tls(struct http_engine *engine, struct arena *arena, str *why);
+
+/* Other proxies are trusted from now on; the list outlives the engine. From any thread. */
+void http_engine_trust(struct http_engine *engine, const struct http_proxies *proxies);
 
 /* Stop accepting, finish what runs within the time, close, join. From any thread but theirs. */
 void http_engine_stop(struct http_engine *engine, int64_t within_ms);

@@ -22,7 +22,6 @@ enum {
     /* A piece with what its records add, and what OpenSSL has to say besides. */
     OUT_MAX_BYTES = 256 * 1024,
     KEEP_BYTES = 16 * 1024,
-    HANDSHAKE_RECORD = 22, /* RFC 8446 section 5.1 */
     LOG_LINES = 10,
     LOG_WITHIN_MS = 10000,
 };
@@ -445,6 +444,7 @@ static void handshake_failed(struct http_conn *c, str reason)
     struct http_loop *loop = c->loop;
     char peer[NET_TEXT_BYTES];
 
+    atomic_fetch_add(&loop->engine->handshakes[HTTP_HANDSHAKE_FAILED], 1);
     net_addr_text(&c->peer, peer);
     if (log_wants(LOG_INFO) && may_log(loop)) {
         log_event(NULL, LOG_INFO, "tls.handshake_failed", F("client", peer), F("reason", reason),
@@ -509,6 +509,10 @@ static void hear_handshake(struct http_conn *c, str bytes)
 
 static void handshake_is_over(struct http_conn *c)
 {
+    bool is_resumed = SSL_session_reused(c->tls->ssl);
+
+    atomic_fetch_add(
+        &c->loop->engine->handshakes[is_resumed ? HTTP_HANDSHAKE_RESUMED : HTTP_HANDSHAKE_FULL], 1);
     c->tls->is_open = true;
     unlink_handshake(c);
     http_conn_wait(c, CONN_IDLE, c->loop->engine->options.head_timeout_ms);
@@ -603,6 +607,22 @@ const struct http_client_cert *http_tls_client_cert(const struct http_conn *c, s
     out->subject = http_tls_subject(arena, cert);
     out->fingerprint = (str){hex, 2 * n};
     return out;
+}
+
+static void drop_if_empty(struct buf *b)
+{
+    if (b->n == 0)
+        buf_drop(b);
+}
+
+void http_tls_rest(struct http_conn *c)
+{
+    struct http_tls *t = c->tls;
+
+    drop_if_empty(&t->held);
+    drop_if_empty(&t->out);
+    if (!t->is_writing)
+        drop_if_empty(&t->flight);
 }
 
 void http_tls_free(struct http_conn *c)

@@ -74,6 +74,9 @@ void http_tls_expire(struct http_conn *c);
 /* The client's certificate, if there is one and it is good; else NULL. Lives in the arena. */
 const struct http_client_cert *http_tls_client_cert(const struct http_conn *c, struct arena *arena);
 
+/* Nothing is under way: it needs no buffers for now. */
+void http_tls_rest(struct http_conn *c);
+
 /* With the connection. */
 void http_tls_free(struct http_conn *c);
 

@@ -182,35 +182,43 @@ static str openssl_reason(void)
     return reason ? str_of(reason) : S("no reason is known");
 }
 
-static enum err file_is_wrong(struct arena *arena, const char *setting, const char *path, str what,
-                              str *why)
+static enum err file_is_wrong(struct arena *arena, struct http_tls_files *files,
+                              enum http_tls_fault fault, const char *setting, const char *path,
+                              str what)
 {
-    *why = arena_printf(arena, "%s = \"%s\": %.*s", setting, path, STR_ARG(what));
+    files->fault = fault;
+    files->path = str_of(path);
+    files->why = arena_printf(arena, "%s = \"%s\" %.*s", setting, path, STR_ARG(what));
     return E_INTERNAL_ERROR;
 }
 
-static enum err check_readable(struct arena *arena, const char *setting, const char *path,
-                               struct stat *status, str *why)
+static enum err check_readable(struct arena *arena, struct http_tls_files *files,
+                               const char *setting, const char *path, struct stat *status)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0)
-        return file_is_wrong(arena, setting, path, str_of(strerror(errno)), why);
+        return file_is_wrong(arena, files, errno == EACCES ? HTTP_TLS_CLOSED : HTTP_TLS_NO_FILE,
+                             setting, path,
+                             arena_printf(arena, "cannot be read: %s", strerror(errno)));
     bool is_file = fstat(fd, status) == 0 && S_ISREG(status->st_mode);
     close(fd);
-    return is_file ? E_OK : file_is_wrong(arena, setting, path, S("is not a file"), why);
+    return is_file
+               ? E_OK
+               : file_is_wrong(arena, files, HTTP_TLS_NO_FILE, setting, path, S("is not a file"));
 }
 
-static enum err load_cert(struct arena *arena, SSL_CTX *ctx, const char *path, str *why)
+static enum err load_cert(struct arena *arena, SSL_CTX *ctx, const char *path,
+                          struct http_tls_files *files)
 {
     struct stat status;
 
-    TRY(check_readable(arena, "tls_cert", path, &status, why));
+    TRY(check_readable(arena, files, "tls_cert", path, &status));
     if (SSL_CTX_use_certificate_chain_file(ctx, path) == 1)
         return E_OK;
     str what = arena_printf(arena, "holds no certificate in PEM that can be used (%.*s)",
                             STR_ARG(openssl_reason()));
-    return file_is_wrong(arena, "tls_cert", path, what, why);
+    return file_is_wrong(arena, files, HTTP_TLS_NO_PEM, "tls_cert", path, what);
 }
 
 /* OpenSSL would ask for it on the terminal. */
@@ -229,41 +237,49 @@ static EVP_PKEY *read_key(const char *path)
     return key;
 }
 
-static enum err load_key(struct arena *arena, SSL_CTX *ctx, const char *path, str *why)
+static enum err use_key(struct arena *arena, SSL_CTX *ctx, const char *path, EVP_PKEY *key,
+                        struct http_tls_files *files)
+{
+    if (!key)
+        return file_is_wrong(arena, files, HTTP_TLS_NO_PEM, "tls_key", path,
+                             S("holds no private key in PEM, or one with a passphrase"));
+    if (X509_check_private_key(SSL_CTX_get0_certificate(ctx), key) != 1)
+        return file_is_wrong(arena, files, HTTP_TLS_KEY_OF_ANOTHER, "tls_key", path,
+                             S("is not the key of the certificate in tls_cert"));
+    if (SSL_CTX_use_PrivateKey(ctx, key) != 1)
+        return file_is_wrong(
+            arena, files, HTTP_TLS_NO_PEM, "tls_key", path,
+            arena_printf(arena, "cannot be used (%.*s)", STR_ARG(openssl_reason())));
+    return E_OK;
+}
+
+static enum err load_key(struct arena *arena, SSL_CTX *ctx, const char *path,
+                         struct http_tls_files *files)
 {
     struct stat status;
-    enum err e = E_OK;
 
-    TRY(check_readable(arena, "tls_key", path, &status, why));
+    TRY(check_readable(arena, files, "tls_key", path, &status));
     EVP_PKEY *key = read_key(path);
-    if (!key)
-        e = file_is_wrong(arena, "tls_key", path,
-                          S("holds no private key in PEM, or one with a passphrase"), why);
-    else if (X509_check_private_key(SSL_CTX_get0_certificate(ctx), key) != 1)
-        e = file_is_wrong(arena, "tls_key", path,
-                          S("is not the key of the certificate in tls_cert"), why);
-    else if (SSL_CTX_use_PrivateKey(ctx, key) != 1)
-        e = file_is_wrong(arena, "tls_key", path, openssl_reason(), why);
+    enum err e = use_key(arena, ctx, path, key, files);
+    files->key_is_open = key && status.st_mode & S_IROTH;
     EVP_PKEY_free(key);
-    if (e == E_OK && (status.st_mode & S_IROTH))
-        log_event(NULL, LOG_WARN, "tls.key_is_open", F("file", path),
-                  F("detail", "everybody on this machine can read it; chmod 600"));
     return e;
 }
 
 static enum err load_client_ca(struct arena *arena, SSL_CTX *ctx,
-                               const struct http_tls_options *options, str *why)
+                               const struct http_tls_options *options, struct http_tls_files *files)
 {
     const char *path = options->client_ca;
     struct stat status;
 
     if (!path)
         return E_OK;
-    TRY(check_readable(arena, "tls_client_ca", path, &status, why));
+    TRY(check_readable(arena, files, "tls_client_ca", path, &status));
     STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(path);
     if (!names || SSL_CTX_load_verify_file(ctx, path) != 1) {
         sk_X509_NAME_pop_free(names, X509_NAME_free);
-        return file_is_wrong(arena, "tls_client_ca", path, S("holds no certificate in PEM"), why);
+        return file_is_wrong(arena, files, HTTP_TLS_NO_PEM, "tls_client_ca", path,
+                             S("holds no certificate in PEM"));
     }
     SSL_CTX_set_client_CA_list(ctx, names);
     SSL_CTX_set_verify(ctx,
@@ -289,27 +305,39 @@ str http_tls_subject(struct arena *arena, const X509 *cert)
     return subject;
 }
 
-static str expiry_of(struct arena *arena, const X509 *cert)
+/* 0: OpenSSL cannot read it either. */
+static int64_t ms_of(const ASN1_TIME *time)
 {
     struct tm tm;
 
-    if (ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm) != 1)
-        return S("unknown");
-    return arena_printf(arena, "%04d-%02d-%02dT%02d:%02d:%02dZ", tm.tm_year + 1900, tm.tm_mon + 1,
-                        tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+    return ASN1_TIME_to_tm(time, &tm) == 1 ? (int64_t)timegm(&tm) * SECOND_MS : 0;
 }
 
-static void tell(struct arena *arena, const SSL_CTX *ctx)
+static void describe(struct arena *arena, const SSL_CTX *ctx, struct http_tls_files *files)
 {
     const X509 *cert = SSL_CTX_get0_certificate(ctx);
-    str subject = http_tls_subject(arena, cert), expires = expiry_of(arena, cert);
 
-    log_event(NULL, LOG_INFO, "tls.loaded", F("subject", subject), F("expires", expires));
-    if (X509_cmp_current_time(X509_get0_notAfter(cert)) < 0)
-        log_event(NULL, LOG_WARN, "tls.certificate_expired", F("subject", subject),
-                  F("expires", expires));
-    else if (X509_cmp_current_time(X509_get0_notBefore(cert)) > 0)
-        log_event(NULL, LOG_WARN, "tls.certificate_not_yet_valid", F("subject", subject));
+    files->subject = http_tls_subject(arena, cert);
+    files->starts_ms = ms_of(X509_get0_notBefore(cert));
+    files->ends_ms = ms_of(X509_get0_notAfter(cert));
+}
+
+static void tell(const struct http_tls_options *options, const struct http_tls_files *files)
+{
+    int64_t now_ms = time_now_ms();
+    char text[TIME_TEXT_BYTES];
+    str ends = {text, sizeof text};
+
+    time_write(files->ends_ms, text);
+    log_event(NULL, LOG_INFO, "tls.loaded", F("subject", files->subject), F("expires", ends));
+    if (files->key_is_open)
+        log_event(NULL, LOG_WARN, "tls.key_is_open", F("file", options->key),
+                  F("detail", "everybody on this machine can read it; chmod 600"));
+    if (files->ends_ms < now_ms)
+        log_event(NULL, LOG_WARN, "tls.certificate_expired", F("subject", files->subject),
+                  F("expires", ends));
+    else if (files->starts_ms > now_ms)
+        log_event(NULL, LOG_WARN, "tls.certificate_not_yet_valid", F("subject", files->subject));
 }
 
 /* ---- putting it together ---- */
@@ -335,29 +363,46 @@ static bool set_rules(SSL_CTX *ctx, const struct http_tls_options *options)
 }
 
 static enum err load(struct arena *arena, const struct http_tls_options *options, SSL_CTX *ctx,
-                     str *why)
+                     struct http_tls_files *files)
 {
+    *files = (struct http_tls_files){0};
     if (!ctx || !set_rules(ctx, options)) {
-        *why = arena_printf(arena, "TLS cannot be set up: %.*s", STR_ARG(openssl_reason()));
+        files->fault = HTTP_TLS_NOT_SET_UP;
+        files->why = arena_printf(arena, "TLS cannot be set up: %.*s", STR_ARG(openssl_reason()));
         return E_INTERNAL_ERROR;
     }
-    TRY(load_cert(arena, ctx, options->cert, why));
-    TRY(load_key(arena, ctx, options->key, why));
-    return load_client_ca(arena, ctx, options, why);
+    TRY(load_cert(arena, ctx, options->cert, files));
+    describe(arena, ctx, files);
+    TRY(load_key(arena, ctx, options->key, files));
+    return load_client_ca(arena, ctx, options, files);
+}
+
+void http_tls_look(struct arena *arena, const struct http_tls_options *options,
+                   struct http_tls_files *out)
+{
+    ERR_clear_error();
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+
+    IGNORE_ERR(load(arena, options, ctx, out)); /* *out says it all */
+    SSL_CTX_free(ctx);
+    ERR_clear_error();
 }
 
 enum err http_tls_context_reload(struct http_tls_context *tls, struct arena *arena, str *why)
 {
+    struct http_tls_files files;
+
     ERR_clear_error();
     SSL_CTX *next = SSL_CTX_new(TLS_server_method());
-    enum err e = load(arena, &tls->options, next, why);
+    enum err e = load(arena, &tls->options, next, &files);
     ERR_clear_error();
 
     if (e != E_OK) {
+        *why = files.why;
         SSL_CTX_free(next);
         return e;
     }
-    tell(arena, next);
+    tell(&tls->options, &files);
     pthread_mutex_lock(&tls->lock);
     SSL_CTX *before = tls->now;
     tls->now = next;

@@ -346,7 +346,7 @@ test("a start with files that do not fit fails with a sentence", async () => {
     [{ tls_key: first.key }, /tls_cert\s+is missing/],
     [{ tls_cert: first.cert, tls_key: first.key, tls_client_certificates: "required" }, /tls_client_ca\s+is missing/],
     [{ tls_cert: first.cert, tls_key: second.key }, /is not the key of the certificate/],
-    [{ tls_cert: certs.path("none"), tls_key: first.key }, /tls_cert = ".*none": No such file/],
+    [{ tls_cert: certs.path("none"), tls_key: first.key }, /tls_cert = ".*none" cannot be read: No such file/],
     [{ tls_cert: first.cert, tls_key: first.cert }, /holds no private key/],
     [{ tls_cert: certs.folder, tls_key: first.key }, /is not a file/],
     [{ tls_cert: first.cert, tls_key: first.key, tls_min_version: "1.1" }, /tls_min_version/],

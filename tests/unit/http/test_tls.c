@@ -1,6 +1,8 @@
 /* http/tls.c and http/tls_context.c, against OpenSSL as the client; http/peers.c. */
 #include "unit.h"
 
+#include "base/time.h"
+
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
@@ -708,11 +710,11 @@ static void one_address_has_so_many_connections(void **state)
 static void a_trusted_proxy_is_not_counted(void **state)
 {
     struct net_cidr proxy;
+    const struct http_proxies proxies = {&proxy, 1};
 
     (void)state;
     assert_int_equal(net_cidr_parse(S("127.0.0.0/8"), &proxy), CIDR_OK);
-    struct server s =
-        SERVER(.connections_per_address = 1, .trusted_proxies = &proxy, .n_trusted_proxies = 1);
+    struct server s = SERVER(.connections_per_address = 1, .trusted_proxies = &proxies);
     struct peer first = PEER(&s, 0), second = PEER(&s, 0);
     assert_int_equal(SSL_connect(first.ssl), 1);
     assert_int_equal(SSL_connect(second.ssl), 1);
@@ -720,6 +722,82 @@ static void a_trusted_proxy_is_not_counted(void **state)
     peer_drop(&first);
     peer_drop(&second);
     server_stop(&s);
+}
+
+static void whom_to_trust_may_change(void **state)
+{
+    struct server s = SERVER(.connections_per_address = 1);
+    struct http_engine_stats stats;
+    struct net_cidr proxy;
+    const struct http_proxies proxies = {&proxy, 1};
+    struct peer first = PEER(&s, 0);
+
+    (void)state;
+    assert_int_equal(net_cidr_parse(S("127.0.0.0/8"), &proxy), CIDR_OK);
+    assert_int_equal(SSL_connect(first.ssl), 1);
+    assert_false(is_served(&s, (struct peer_options){0}, NULL));
+    http_engine_count(s.engine, &stats);
+    assert_int_equal(stats.turned_away, 1);
+    http_engine_trust(s.engine, &proxies);
+    assert_true(is_served(&s, (struct peer_options){0}, NULL));
+    http_engine_trust(s.engine, NULL);
+    assert_false(is_served(&s, (struct peer_options){0}, NULL));
+    peer_drop(&first);
+    nap(50);
+    assert_true(is_served(&s, (struct peer_options){0}, NULL));
+    server_stop(&s);
+}
+
+static void handshakes_are_counted_by_how_they_end(void **state)
+{
+    struct server s = SERVER();
+    SSL_SESSION *session = session_of(&s, TLS1_3_VERSION, NULL);
+    struct http_engine_stats stats;
+
+    (void)state;
+    assert_true(is_resumed(&s, TLS1_3_VERSION, session, "nobody"));
+    assert_true(is_resumed(&s, TLS1_3_VERSION, session, "nobody"));
+    int fd = client_connect(s.address);
+    client_send(fd, S("\x16\x03\x01\x00\x04\xff\xff\xff\xff"));
+    char alert[16];
+    while (read(fd, alert, sizeof alert) > 0) {
+    }
+    close(fd);
+    close(client_connect(s.address)); /* nothing was sent: a probe */
+    nap(50);
+    http_engine_count(s.engine, &stats);
+    assert_int_equal(stats.handshakes[HTTP_HANDSHAKE_FULL], 1);
+    assert_int_equal(stats.handshakes[HTTP_HANDSHAKE_RESUMED], 2);
+    assert_int_equal(stats.handshakes[HTTP_HANDSHAKE_FAILED], 1);
+    SSL_SESSION_free(session);
+    server_stop(&s);
+}
+
+static void files_are_looked_at_and_not_used(void **state)
+{
+    DROP(arena) struct arena *arena = arena_new();
+    struct http_tls_options options = with_files((struct http_engine_options){0}).tls;
+    struct http_tls_files files;
+
+    (void)state;
+    write_pair(&own);
+    http_tls_look(arena, &options, &files);
+    assert_int_equal(files.fault, HTTP_TLS_FINE);
+    assert_true(str_is_none(files.why));
+    assert_true(str_eq(files.subject, S("CN=first")));
+    assert_true(files.starts_ms < time_now_ms() && time_now_ms() < files.ends_ms);
+    assert_false(files.key_is_open);
+    chmod(key_path, 0644);
+    certs_write_cert(cert_path, &other);
+    http_tls_look(arena, &options, &files);
+    assert_int_equal(files.fault, HTTP_TLS_KEY_OF_ANOTHER);
+    assert_true(str_eq(files.subject, S("CN=second")));
+    assert_true(str_eq(files.path, str_of(key_path)));
+    assert_true(files.key_is_open);
+    unlink(cert_path);
+    http_tls_look(arena, &options, &files);
+    assert_int_equal(files.fault, HTTP_TLS_NO_FILE);
+    write_pair(&own);
 }
 
 static struct net_addr addr(const char *text)
@@ -778,6 +856,9 @@ int main(void)
         cmocka_unit_test(a_record_that_was_changed_ends_the_connection),
         cmocka_unit_test(one_address_has_so_many_connections),
         cmocka_unit_test(a_trusted_proxy_is_not_counted),
+        cmocka_unit_test(whom_to_trust_may_change),
+        cmocka_unit_test(handshakes_are_counted_by_how_they_end),
+        cmocka_unit_test(files_are_looked_at_and_not_used),
         cmocka_unit_test(peers_are_counted_by_address_and_v6_by_its_64),
     };
 
