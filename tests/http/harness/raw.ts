@@ -80,11 +80,9 @@ export class Connection {
     const isTls = url.protocol === "https:";
     return new Promise((resolve, reject) => {
       const socket = isTls ? connectTls(to) : connect(to);
-      socket.once("error", reject);
-      socket.once(isTls ? "secureConnect" : "connect", () => {
-        socket.removeListener("error", reject);
-        resolve(new Connection(socket, url));
-      });
+      // Stays: there may be a second one, and it would end the process.
+      socket.on("error", reject);
+      socket.once(isTls ? "secureConnect" : "connect", () => resolve(new Connection(socket, url)));
     });
   }
 
