@@ -451,9 +451,13 @@ static void derive_public_url(struct loader *l)
     str host = c->listen_host;
     bool is_any = str_eq(host, S("0.0.0.0")) || str_eq(host, S("::"));
 
-    if (c->public_url.n == 0)
-        c->public_url = is_any ? arena_printf(l->arena, "http://localhost:%d", (int)c->listen_port)
-                               : arena_printf(l->arena, "http://%.*s", STR_ARG(c->listen));
+    str scheme = c->tls_cert.n ? S("https") : S("http");
+
+    if (c->public_url.n == 0 && is_any)
+        c->public_url =
+            arena_printf(l->arena, "%.*s://localhost:%d", STR_ARG(scheme), (int)c->listen_port);
+    else if (c->public_url.n == 0)
+        c->public_url = arena_printf(l->arena, "%.*s://%.*s", STR_ARG(scheme), STR_ARG(c->listen));
     /* RFC 6454 section 6.2: an origin is lower case and names no default port. */
     for (char *p = (char *)c->public_url.p; *p; p++)
         *p = *p >= 'A' && *p <= 'Z' ? (char)(*p - 'A' + 'a') : *p;
@@ -513,6 +517,20 @@ static void derive_proxies(struct loader *l)
     l->config->n_proxies = list->n;
 }
 
+static void check_tls(struct loader *l)
+{
+    const struct config *c = l->config;
+
+    if (c->tls_cert.n && c->tls_key.n == 0)
+        problem(l, S("tls_key"), STR_NONE, STR_NONE, S("is missing; tls_cert needs it"));
+    if (c->tls_cert.n == 0 && (c->tls_key.n || c->tls_client_ca.n))
+        problem(l, S("tls_cert"), STR_NONE, STR_NONE,
+                S("is missing; without it tls_key and tls_client_ca mean nothing"));
+    if (str_eq(c->tls_client_certificates, S("required")) && c->tls_client_ca.n == 0)
+        problem(l, S("tls_client_ca"), STR_NONE, STR_NONE,
+                S("is missing; tls_client_certificates = required needs it"));
+}
+
 static void derive_log(struct loader *l)
 {
     static const str levels[] = {{"debug", 5}, {"info", 4}, {"warn", 4}, {"error", 5}};
@@ -552,6 +570,7 @@ static void derive(struct loader *l)
     derive_audit_folder(l);
     derive_control_socket(l);
     derive_proxies(l);
+    check_tls(l);
     derive_log(l);
     if (l->n_problems == 0)
         derive_issuers(l);

@@ -5,7 +5,8 @@
  *     doctor.c          the list of checks, and how findings are told
  *     doctor_server.c   the running server, its ports and limits
  *     doctor_store.c    the database, its file or its PostgreSQL, the instance key
- *     doctor_machine.c  clock, disk, TLS library, what can be reached
+ *     doctor_machine.c  clock, disk, what can be reached
+ *     doctor_tls.c      the certificate, its key, the TLS library
  *     probe.c           asking the kernel and other programs
  */
 #ifndef SALLYPORT_APP_DOCTOR_H

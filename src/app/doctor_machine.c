@@ -1,4 +1,4 @@
-/* Clock, disk, the TLS library, and what can be reached from here. */
+/* Clock, disk, and what can be reached from here. */
 #include <inttypes.h>
 #include <sys/statvfs.h>
 #include <sys/timex.h>
@@ -71,21 +71,6 @@ void doctor_disk(struct doctor *d)
                 "disk.free", S("Make room: on a full disk every change is answered 503."),
                 "%s has %" PRId64 " MiB and %llu inodes free.", folder, free_mib,
                 (unsigned long long)disk.f_favail);
-}
-
-/* ---- TLS ---- */
-
-void doctor_tls(struct doctor *d)
-{
-    str library = probe_curl_tls(d->arena);
-
-    if (str_starts(library, S("OpenSSL/")))
-        doctor_ok(d, "tls.library", "libcurl uses %.*s.", STR_ARG(library));
-    else
-        doctor_find(d, FINDING_WARNING, "tls.library",
-                    S("Install the other flavour: apt install libcurl4."),
-                    "libcurl uses %.*s instead of OpenSSL; its handshakes are slow.",
-                    STR_ARG(library));
 }
 
 /* ---- reach ---- */

@@ -115,12 +115,12 @@ static void check_public(struct doctor *d)
                     (net_addr_parse(c->listen_host, &addr) &&
                      (str_starts(c->listen_host, S("127.")) || str_eq(c->listen_host, S("::1"))));
 
-    if (is_local || c->public_url_is_https)
+    if (is_local || c->public_url_is_https || c->tls_cert.n)
         doctor_ok(d, "settings.public", "public_url is %.*s.", STR_ARG(c->public_url));
     else
         doctor_find(d, FINDING_WARNING, "settings.public",
-                    S("Put TLS in front, and its address into public_url: https://…; or listen on "
-                      "127.0.0.1."),
+                    S("Set tls_cert and tls_key; or put TLS in front, and its address into "
+                      "public_url: https://…; or listen on 127.0.0.1."),
                     "Keys and passwords come in over plain HTTP on %.*s.", STR_ARG(c->listen));
 }
 

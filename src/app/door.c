@@ -414,12 +414,13 @@ static enum err check_origin(struct visit *v)
 {
     str origin = http_req_field(v->req, S("origin"), NULL);
     str host = http_req_field(v->req, S("host"), NULL);
+    str own =
+        arena_printf(v->cx.arena, "%s://%.*s", v->req->is_tls ? "https" : "http", STR_ARG(host));
 
-    if (str_is_none(origin) || str_eq(origin, http_public_url()) ||
-        str_eq(origin, arena_printf(v->cx.arena, "http://%.*s", STR_ARG(host))))
+    if (str_is_none(origin) || str_eq(origin, http_public_url()) || str_eq(origin, own))
         return E_OK;
-    return fail(&v->cx, E_ORIGIN_NOT_ALLOWED, "Origin is neither %.*s nor http://%.*s.",
-                STR_ARG(http_public_url()), STR_ARG(host));
+    return fail(&v->cx, E_ORIGIN_NOT_ALLOWED, "Origin is neither %.*s nor %.*s.",
+                STR_ARG(http_public_url()), STR_ARG(own));
 }
 
 static enum err check_role(struct visit *v)

@@ -83,7 +83,7 @@ static struct auth_settings auth_of(const struct config *config)
         .reset_link_lifetime_ms = config->reset_link_lifetime_ms,
         .failures_per_account = config->login_failures_per_account,
         .failures_per_address = config->login_failures_per_address,
-        .cookie_is_secure = config->public_url_is_https,
+        .cookie_is_secure = config->public_url_is_https || config->tls_cert.n,
     };
 }
 
@@ -95,6 +95,32 @@ static const struct door_settings *door_of(struct arena *arena, const struct con
                                        .trusted_proxies = config->proxies,
                                        .n_trusted_proxies = config->n_proxies};
     return settings;
+}
+
+const struct http_proxies *parts_proxies(const struct parts *parts)
+{
+    struct http_proxies *proxies = ARENA_NEW(parts->arena, struct http_proxies);
+
+    *proxies = (struct http_proxies){parts->config->proxies, parts->config->n_proxies};
+    return proxies;
+}
+
+static const char *path_or_null(str path)
+{
+    return path.n ? path.p : NULL;
+}
+
+struct http_tls_options parts_tls(const struct config *config)
+{
+    bool is_off = str_eq(config->tls_client_certificates, S("off"));
+
+    return (struct http_tls_options){
+        .cert = path_or_null(config->tls_cert),
+        .key = path_or_null(config->tls_key),
+        .client_ca = is_off ? NULL : path_or_null(config->tls_client_ca),
+        .client_cert_is_required = str_eq(config->tls_client_certificates, S("required")),
+        .is_1_3_only = str_eq(config->tls_min_version, S("1.3")),
+    };
 }
 
 static void start_rules(struct arena *arena, const struct config *config)

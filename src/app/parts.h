@@ -27,6 +27,11 @@ void parts_stop(struct parts *parts);
 /* The settings that reload have changed in *config: every part goes by them from now on. */
 void parts_reload(struct parts *parts);
 
+/* What the settings mean to the HTTP engine: whose connections are not counted (lives as long as
+ * parts), and the files of TLS. */
+const struct http_proxies *parts_proxies(const struct parts *parts);
+struct http_tls_options parts_tls(const struct config *config);
+
 /* What is done every PARTS_TICK_MS, and at the end; n counts them. Failures are logged. */
 void parts_tick(struct parts *parts, int64_t n);
 

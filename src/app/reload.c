@@ -75,3 +75,12 @@ void reload_settings(struct parts *parts, struct config *config)
     config_take_over(parts->arena, config, &next);
     parts_reload(parts);
 }
+
+void reload_certificates(struct http_engine *engine)
+{
+    DROP(arena) struct arena *arena = arena_new();
+    str why = STR_NONE;
+
+    if (http_engine_reload_tls(engine, arena, &why) != E_OK)
+        log_event(NULL, LOG_ERROR, "tls.not_reloaded", F("reason", why));
+}

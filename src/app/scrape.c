@@ -25,6 +25,12 @@ struct scrape {
 
 /* ---- the page ---- */
 
+static const char *const handshake_ends[HTTP_HANDSHAKE_ENDS] = {
+    [HTTP_HANDSHAKE_FULL] = "full",
+    [HTTP_HANDSHAKE_RESUMED] = "resumed",
+    [HTTP_HANDSHAKE_FAILED] = "failed",
+};
+
 static void put_engine(struct metric_page *page, const struct scrape *s)
 {
     struct http_engine_stats now;
@@ -34,6 +40,11 @@ static void put_engine(struct metric_page *page, const struct scrape *s)
                    now.connections);
     metric_put_int(page, "sallyport_connections_max", "The setting connections_max.", METRIC_GAUGE,
                    s->connections_max);
+    metric_put_int(page, "sallyport_connections_turned_away_total",
+                   "Connections closed at once: past connections_max or connections_per_address.",
+                   METRIC_COUNTER, now.turned_away);
+    metric_put_list(page, "sallyport_tls_handshakes_total", "Handshakes of TLS by how they ended.",
+                    METRIC_COUNTER, "result", handshake_ends, now.handshakes, HTTP_HANDSHAKE_ENDS);
     metric_put_int(page, "sallyport_request_body_bytes", "Memory of bodies being received.",
                    METRIC_GAUGE, now.body_bytes);
     metric_put_int(page, "sallyport_worker_queue", "Requests waiting for a worker.", METRIC_GAUGE,

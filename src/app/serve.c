@@ -48,16 +48,19 @@ static sigset_t our_signals(void)
     return set;
 }
 
-static void reload(struct parts *parts, struct config *config)
+static void reload(struct parts *parts, struct config *config, struct http_engine *engine)
 {
     notify_reloading();
     reload_settings(parts, config);
+    reload_certificates(engine);
+    http_engine_trust(engine, parts_proxies(parts));
     notify_ready();
 }
 
 /* Until a stop signal comes; they were blocked before any thread started, so only this thread sees
  * them. */
-static void run_until_stopped(struct parts *parts, struct config *config)
+static void run_until_stopped(struct parts *parts, struct config *config,
+                              struct http_engine *engine)
 {
     sigset_t set = our_signals();
     struct timespec wait = {.tv_nsec = PARTS_TICK_MS * 1000000L};
@@ -65,7 +68,7 @@ static void run_until_stopped(struct parts *parts, struct config *config)
     for (int64_t n = 1;; n++) {
         int signal = sigtimedwait(&set, NULL, &wait);
         if (signal == SIGHUP)
-            reload(parts, config);
+            reload(parts, config, engine);
         else if (signal > 0)
             break;
         else if (errno == EAGAIN)
@@ -85,6 +88,10 @@ static struct http_engine_options engine_options(const struct config *config)
         .idle_timeout_ms = config->idle_timeout_ms,
         .body_memory_max_bytes = config->body_memory_bytes,
         .connections_max = (int)config->connections_max,
+        .connections_per_address = (int)config->connections_per_address,
+        .tls = parts_tls(config),
+        .handshake_timeout_ms = config->handshake_timeout_ms,
+        .handshakes_max = (int)config->handshakes_max,
     };
 }
 
@@ -112,6 +119,7 @@ static int serve(struct parts *parts, struct config *config)
     struct scrape *scrape = NULL;
     str why = STR_NONE;
 
+    options.trusted_proxies = parts_proxies(parts);
     process_raise_file_limit();
     if (!issuers_serve())
         return complain("cannot read the issuers' keys", S("no thread could be started"));
@@ -122,17 +130,18 @@ static int serve(struct parts *parts, struct config *config)
         return complain("cannot listen on metrics_listen", why);
     }
     str address = http_engine_address(engine);
-    str url = arena_printf(parts->arena, "http://%.*s", STR_ARG(address));
+    str url = arena_printf(parts->arena, "%s://%.*s", options.tls.cert ? "https" : "http",
+                           STR_ARG(address));
     if (parts->config->sources[SETTING_public_url] == CONFIG_DEFAULT)
         http_set_public_url(&url);
-    printf("sallyport: listening on http://%.*s\n", STR_ARG(address));
+    printf("sallyport: listening on %.*s\n", STR_ARG(url));
     fflush(stdout);
     log_event(NULL, LOG_INFO, "server.started", F("address", address),
               F("version", SALLYPORT_VERSION));
 
     notify_ready();
 
-    run_until_stopped(parts, config);
+    run_until_stopped(parts, config, engine);
 
     notify_stopping();
     log_event(NULL, LOG_INFO, "server.stopping", F("within", parts->config->shutdown_timeout_ms));

@@ -21,7 +21,7 @@ struct auth_settings {
     int64_t reset_link_lifetime_ms;
     int64_t failures_per_account; /* in a row, then one more each minute */
     int64_t failures_per_address; /* a minute */
-    bool cookie_is_secure;        /* public_url is https */
+    bool cookie_is_secure;        /* under TLS, or public_url is https */
 };
 
 /* Once, before threads start. */

@@ -6,7 +6,7 @@
 
 #include "base/banned.h"
 #include "base/mem.h"
-#include "http/conn.h"
+#include "http/tls.h"
 
 /* ---- its end ---- */
 
@@ -37,9 +37,12 @@ static void on_closed(uv_handle_t *handle)
     struct http_loop *loop = c->loop;
 
     let_go_of_exchange(c);
+    http_tls_free(c);
     unlink_conn(c);
     if (!c->is_local)
         atomic_fetch_sub(&loop->engine->n_conns, 1);
+    if (c->is_counted)
+        http_peers_remove(loop->engine->peers, &c->peer);
     free(c);
     http_loop_check_end(loop);
 }
@@ -48,6 +51,8 @@ void http_conn_close(struct http_conn *c)
 {
     if (c->state == CONN_CLOSED)
         return;
+    if (c->tls)
+        http_tls_say_end(c);
     c->state = CONN_CLOSED;
     uv_close(&c->uv.handle, on_closed);
 }
@@ -81,6 +86,8 @@ static void linger(struct http_conn *c)
         http_conn_close(c);
         return;
     }
+    if (c->tls)
+        http_tls_say_end(c);
     shutdown(fd, SHUT_WR);
     c->rest = 0;
     http_conn_wait(c, CONN_LINGER, HTTP_LINGER_MS);
@@ -120,9 +127,18 @@ void http_conn_replied(struct http_conn *c)
     }
 }
 
+/* Of the reply, what the other side has not taken. */
+static size_t unsent(const struct http_conn *c)
+{
+    return c->tls ? http_tls_unsent(c) : c->uv.stream.write_queue_size;
+}
+
 void http_conn_expire(struct http_conn *c)
 {
     switch (c->state) {
+    case CONN_HANDSHAKE:
+        http_tls_expire(c);
+        break;
     case CONN_HEAD:
         http_exchange_refuse(c, E_REQUEST_TIMEOUT, S("The head did not arrive in time."));
         http_conn_run(c);
@@ -132,8 +148,8 @@ void http_conn_expire(struct http_conn *c)
         http_conn_run(c);
         break;
     case CONN_WRITE:
-        if (c->uv.stream.write_queue_size < c->unsent) {
-            c->unsent = c->uv.stream.write_queue_size;
+        if (unsent(c) < c->unsent) {
+            c->unsent = unsent(c);
             http_conn_wait(c, CONN_WRITE, c->loop->engine->options.write_timeout_ms);
             break;
         }
@@ -274,20 +290,36 @@ static void took(struct http_conn *c, size_t n)
     }
 }
 
+static void heard(struct http_conn *c, ssize_t n)
+{
+    if (n > 0)
+        took(c, (size_t)n);
+    else if (n == UV_EOF)
+        c->is_eof = true;
+    else if (n < 0)
+        http_conn_close(c);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *part)
 {
     struct http_conn *c = stream->data;
 
     (void)part;
-    if (n > 0) {
-        took(c, (size_t)n);
-    } else if (n == UV_EOF) {
-        c->is_eof = true;
-    } else if (n < 0) {
-        http_conn_close(c);
-        return;
-    }
+    heard(c, n);
     http_conn_run(c);
+}
+
+/* What TLS has decrypted, as long as it is wanted. */
+static bool pull(struct http_conn *c)
+{
+    uv_buf_t room;
+
+    if (!c->tls || !c->is_reading || c->state == CONN_LINGER || !http_tls_has_input(c))
+        return false;
+    on_room(&c->uv.handle, 0, &room);
+    ssize_t n = http_tls_read(c, room);
+    heard(c, n);
+    return n != 0;
 }
 
 /* Bytes here that are not the request's head, nor taken into its body. */
@@ -307,21 +339,33 @@ static void pace(struct http_conn *c)
     c->is_reading = wants;
     if (!wants)
         uv_read_stop(&c->uv.stream);
-    else if (uv_read_start(&c->uv.stream, on_room, on_read) != 0)
+    else if (uv_read_start(&c->uv.stream, c->tls ? http_tls_on_room : on_room,
+                           c->tls ? http_tls_on_read : on_read) != 0)
         http_conn_close(c);
+}
+
+static void give_back_if_idle(struct http_conn *c)
+{
+    if (c->state != CONN_IDLE)
+        return;
+    if (c->tls)
+        http_tls_rest(c);
+    if (!c->x)
+        return;
+    http_exchange_give(c->loop, c->x);
+    c->x = NULL;
 }
 
 void http_conn_run(struct http_conn *c)
 {
-    while (step(c)) {
-    }
-    if (c->state == CONN_CLOSED)
-        return;
-    if (c->state == CONN_IDLE && c->x) {
-        http_exchange_give(c->loop, c->x);
-        c->x = NULL;
-    }
-    pace(c);
+    do {
+        while (step(c)) {
+        }
+        if (c->state == CONN_CLOSED)
+            return;
+        pace(c);
+    } while (pull(c));
+    give_back_if_idle(c);
 }
 
 /* ---- its beginning ---- */
@@ -375,16 +419,48 @@ static struct http_conn *conn_new(struct http_loop *loop, bool is_local)
     return c;
 }
 
-/* One past the limit: it is told so, unless too many are being told already. */
-static void turn_away(struct http_conn *c, int n_conns)
+/* Proxies are not counted for their address: many clients come through one. */
+static int count_for_address(struct http_conn *c)
 {
-    if (n_conns > c->loop->engine->options.connections_max + HTTP_TOLD_MAX) {
+    struct http_engine *engine = c->loop->engine;
+    const struct http_proxies *proxies = atomic_load(&engine->proxies);
+
+    if (engine->options.connections_per_address == 0 || c->peer.family == NET_NONE ||
+        (proxies && net_cidrs_have(proxies->cidrs, proxies->n, &c->peer)))
+        return 0;
+    c->is_counted = true;
+    return http_peers_add(engine->peers, &c->peer);
+}
+
+/* One past a limit: it is told so, unless too many are being told already, or a handshake would
+ * have to come first. */
+static void turn_away(struct http_conn *c, int n_past, const char *why)
+{
+    atomic_fetch_add(&c->loop->engine->turned_away, 1);
+    if (n_past > HTTP_TOLD_MAX || c->loop->engine->tls) {
         http_conn_close(c);
         return;
     }
     c->x = http_exchange_take(c);
-    http_exchange_refuse(c, E_OVERLOADED, S("Too many connections are open."));
+    http_exchange_refuse(c, E_OVERLOADED, str_of(why));
     http_conn_run(c);
+}
+
+static void begin(struct http_conn *c, int n_conns)
+{
+    const struct http_engine_options *options = &c->loop->engine->options;
+    int n_past = n_conns - options->connections_max;
+    int n_past_of_address = count_for_address(c) - options->connections_per_address;
+
+    http_conn_wait(c, CONN_IDLE, options->head_timeout_ms);
+    if (n_past > 0)
+        turn_away(c, n_past, "Too many connections are open.");
+    else if (c->is_counted && n_past_of_address > 0)
+        turn_away(c, n_past_of_address, "Too many connections are open from this address.");
+    else if (c->loop->engine->tls && !c->is_local)
+        http_tls_begin(c);
+    else
+        http_conn_run(c);
 }
 
 void http_conn_open(struct http_loop *loop, uv_stream_t *listener, bool is_local)
@@ -401,9 +477,5 @@ void http_conn_open(struct http_loop *loop, uv_stream_t *listener, bool is_local
         note_local_peer(c);
     else
         note_peer(c);
-    http_conn_wait(c, CONN_IDLE, engine->options.head_timeout_ms);
-    if (n_conns > engine->options.connections_max)
-        turn_away(c, n_conns);
-    else
-        http_conn_run(c);
+    begin(c, n_conns);
 }

@@ -10,6 +10,8 @@
  *     conn.c      one connection: what it reads, when it closes
  *     exchange.c  one request on it: from its first byte to its reply
  *     send.c      the reply as bytes, and on its way
+ *     tls.c       what stands between socket and connection where TLS is on; see tls.h
+ *     peers.c     connections by client address
  */
 #ifndef SALLYPORT_HTTP_CONN_H
 #define SALLYPORT_HTTP_CONN_H
@@ -21,6 +23,7 @@
 #include "base/time.h"
 #include "http/http.h"
 #include "http/parse.h"
+#include "http/peers.h"
 #include "http/pool.h"
 
 enum {
@@ -46,6 +49,8 @@ enum {
 
 struct http_loop;
 struct http_conn;
+struct http_tls;
+struct http_tls_context;
 
 struct http_engine {
     struct http_engine_options options;
@@ -54,8 +59,13 @@ struct http_engine {
     struct http_loop *loops;
     int n_loops;
     str address;
-    atomic_int n_conns; /* not those of the control socket */
+    struct http_tls_context *tls; /* NULL: plain HTTP */
+    struct http_peers *peers;
+    _Atomic(const struct http_proxies *) proxies; /* NULL: none */
+    atomic_int n_conns;                           /* not those of the control socket */
     atomic_llong body_bytes;
+    atomic_llong turned_away;
+    atomic_llong handshakes[HTTP_HANDSHAKE_ENDS];
     atomic_bool is_stopping;
     atomic_llong stop_by_ms; /* monotonic; set before is_stopping */
     bool is_stopped;
@@ -72,6 +82,7 @@ struct http_loop {
     int control_fd; /* likewise; -1 on all loops but the first */
     uv_async_t wake;
     uv_timer_t sweep;
+    uv_idle_t turn; /* runs while handshakes can go on */
     bool is_stopping;
     bool is_ending;
     struct http_conn *conns;
@@ -82,22 +93,28 @@ struct http_loop {
     size_t n_random; /* bytes of it not used yet */
     int64_t date_s;
     char date[HTTP_DATE_BYTES];
-    char scratch[16 * 1024]; /* where bytes nobody wants are read to */
+    struct http_conn *first_handshake, *last_handshake; /* the oldest first */
+    int n_handshakes;
+    int64_t log_since_ms; /* failed handshakes, so that a flood of them is not logged whole */
+    int n_logged, n_unlogged;
+    char scratch[16 * 1024]; /* where bytes nobody wants are read to, and those of TLS */
+    char joint[16 * 1024];   /* where head and body of a reply become one record of TLS */
 
     pthread_mutex_t lock;           /* guards the next one */
     struct http_exchange *returned; /* by workers */
 };
 
 enum http_conn_state {
-    CONN_IDLE,   /* nothing of a request is here */
-    CONN_HEAD,   /* a part of a head is */
-    CONN_ADMIT,  /* a worker judges */
-    CONN_BODY,   /* the body is being received */
-    CONN_RUN,    /* a worker handles */
-    CONN_WRITE,  /* the reply leaves */
-    CONN_DRAIN,  /* the reply has left; the unread body is still coming */
-    CONN_LINGER, /* the last reply has left; all that comes is thrown away */
-    CONN_CLOSED, /* until libuv lets go of the handle */
+    CONN_HANDSHAKE, /* TLS is being agreed on */
+    CONN_IDLE,      /* nothing of a request is here */
+    CONN_HEAD,      /* a part of a head is */
+    CONN_ADMIT,     /* a worker judges */
+    CONN_BODY,      /* the body is being received */
+    CONN_RUN,       /* a worker handles */
+    CONN_WRITE,     /* the reply leaves */
+    CONN_DRAIN,     /* the reply has left; the unread body is still coming */
+    CONN_LINGER,    /* the last reply has left; all that comes is thrown away */
+    CONN_CLOSED,    /* until libuv lets go of the handle */
 };
 
 /* Small, since most connections are idle: all that a request needs is in its exchange. */
@@ -111,6 +128,7 @@ struct http_conn {
     struct http_loop *loop;
     struct http_conn *prev, *next;
     struct http_exchange *x; /* NULL while idle */
+    struct http_tls *tls;    /* NULL: plain */
     enum http_conn_state state;
     int64_t deadline_ms; /* by uv_now */
     uint64_t rest;       /* CONN_DRAIN: bytes to come; CONN_LINGER: bytes that came */
@@ -118,6 +136,7 @@ struct http_conn {
     struct net_addr peer;
     int64_t local_uid;
     bool is_local;
+    bool is_counted; /* for its address */
     bool is_reading;
     bool is_eof;
 };
@@ -193,6 +212,9 @@ void http_send(struct http_conn *c);
 /* 100 Continue. False: the connection cannot take it. */
 bool http_send_continue(struct http_conn *c);
 
+/* The first n bytes of the reply are out. */
+void http_skip_sent(struct http_exchange *x, size_t n);
+
 /* ---- loop.c ---- */
 
 /* False: it cannot be set up. The sockets are the loop's from then on, in any case. */
@@ -208,6 +230,10 @@ void http_loop_return(struct http_loop *loop, struct http_exchange *x);
 
 /* A connection or a worker is gone: if the loop is stopping, it may be over. */
 void http_loop_check_end(struct http_loop *loop);
+
+/* Call http_tls_turn at each round of the loop, until it says http_loop_turned. */
+void http_loop_turn(struct http_loop *loop);
+void http_loop_turned(struct http_loop *loop);
 
 /* 16 fresh random bytes. */
 const uint8_t *http_loop_random(struct http_loop *loop);

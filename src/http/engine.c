@@ -5,7 +5,7 @@
 
 #include "base/banned.h"
 #include "base/mem.h"
-#include "http/conn.h"
+#include "http/tls.h"
 
 static int64_t or_else(int64_t value, int64_t if_zero)
 {
@@ -25,6 +25,8 @@ static struct http_engine_options with_defaults(const struct http_engine_options
     o.write_timeout_ms = or_else(o.write_timeout_ms, 30 * SECOND_MS);
     o.body_memory_max_bytes = or_else(o.body_memory_max_bytes, 256 * 1024 * 1024);
     o.connections_max = (int)or_else(o.connections_max, 10000);
+    o.handshake_timeout_ms = or_else(o.handshake_timeout_ms, 10 * SECOND_MS);
+    o.handshakes_max = (int)or_else(o.handshakes_max, 512);
     return o;
 }
 
@@ -66,6 +68,18 @@ static bool start_threads(struct http_engine *engine)
     return true;
 }
 
+static bool load_tls(struct arena *arena, struct http_engine *engine, str *why)
+{
+    const struct http_tls_options *options = &engine->options.tls;
+
+    return !options->cert || http_tls_context_new(arena, options, &engine->tls, why) == E_OK;
+}
+
+enum err http_engine_reload_tls(struct http_engine *engine, struct arena *arena, str *why)
+{
+    return engine->tls ? http_tls_context_reload(engine->tls, arena, why) : E_OK;
+}
+
 enum err http_engine_start(struct arena *arena, const struct http_engine_options *options,
                            const struct http_service *service, struct http_engine **out, str *why)
 {
@@ -75,9 +89,12 @@ enum err http_engine_start(struct arena *arena, const struct http_engine_options
     signal(SIGPIPE, SIG_IGN);
     engine->options = with_defaults(options);
     engine->service = service;
+    engine->peers = http_peers_new();
+    atomic_init(&engine->proxies, options->trusted_proxies);
     int *fds = arena_array(arena, (size_t)engine->options.io_threads, sizeof *fds);
-    if (!open_sockets(arena, engine, fds, &control_fd, why)) {
-        free(engine);
+    if (!load_tls(arena, engine, why) || !open_sockets(arena, engine, fds, &control_fd, why)) {
+        engine->is_stopped = true; /* the control socket may be another server's */
+        http_engine_drop(&engine);
         return E_INTERNAL_ERROR;
     }
     if (!init_loops(engine, fds, control_fd)) {
@@ -101,7 +118,15 @@ void http_engine_count(const struct http_engine *engine, struct http_engine_stat
         .connections = atomic_load(&engine->n_conns),
         .body_bytes = atomic_load(&engine->body_bytes),
         .waiting = (int64_t)http_pool_waiting(engine->pool),
+        .turned_away = atomic_load(&engine->turned_away),
     };
+    for (int i = 0; i < HTTP_HANDSHAKE_ENDS; i++)
+        out->handshakes[i] = atomic_load(&engine->handshakes[i]);
+}
+
+void http_engine_trust(struct http_engine *engine, const struct http_proxies *proxies)
+{
+    atomic_store(&engine->proxies, proxies);
 }
 
 str http_engine_address(const struct http_engine *engine)
@@ -132,6 +157,8 @@ void http_engine_drop(struct http_engine **engine)
     if (!*engine)
         return;
     http_engine_stop(*engine, 0);
+    http_tls_context_drop(&(*engine)->tls);
+    http_peers_drop(&(*engine)->peers);
     free((*engine)->loops);
     free(*engine);
     *engine = NULL;

@@ -8,7 +8,7 @@
 #include "base/banned.h"
 #include "base/mem.h"
 #include "http/chars.h"
-#include "http/conn.h"
+#include "http/tls.h"
 
 enum { OUT_MAX_BYTES = 1024 * 1024, REQUEST_ID_MAX_BYTES = 64 };
 
@@ -409,6 +409,8 @@ static enum http_parse parse(struct http_conn *c, struct http_fault *fault)
     x->body_left = req->declared_bytes;
     x->has_chunks_left = req->is_chunked;
     req->peer = c->peer;
+    req->is_tls = c->tls != NULL;
+    req->client_cert = http_tls_client_cert(c, x->call.arena);
     req->is_local = c->is_local;
     req->local_uid = c->local_uid;
     return verdict;

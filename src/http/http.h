@@ -34,6 +34,12 @@ struct http_field {
     str raw;   /* all bytes between the colon and the line end */
 };
 
+/* The certificate of a client, checked against tls_client_ca. */
+struct http_client_cert {
+    str subject;     /* RFC 2253: "CN=payroll,O=Example" */
+    str fingerprint; /* SHA-256 of the certificate (DER), lower-case hex */
+};
+
 struct http_req {
     enum http_method method;
     str target; /* as sent */
@@ -54,14 +60,16 @@ struct http_req {
     int n_api_keys;
     bool has_body; /* a length above 0, or chunks */
     bool is_chunked;
-    bool expects_continue;       /* Expect: 100-continue, in HTTP/1.1 */
-    bool wants_close;            /* Connection: close */
-    uint64_t declared_bytes;     /* Content-Length; 0 if there is none */
-    str body;                    /* whole; empty until the handler runs */
-    struct net_addr peer;        /* the connection's other end; NET_NONE on a Unix socket */
-    bool is_local;               /* came over the control socket */
-    int64_t local_uid;           /* the peer's uid there, else -1 */
-    str params[HTTP_PARAMS_MAX]; /* {keyId} …, in the order of the pattern */
+    bool expects_continue;   /* Expect: 100-continue, in HTTP/1.1 */
+    bool wants_close;        /* Connection: close */
+    uint64_t declared_bytes; /* Content-Length; 0 if there is none */
+    str body;                /* whole; empty until the handler runs */
+    struct net_addr peer;    /* the connection's other end; NET_NONE on a Unix socket */
+    bool is_tls;
+    const struct http_client_cert *client_cert; /* NULL: none was shown */
+    bool is_local;                              /* came over the control socket */
+    int64_t local_uid;                          /* the peer's uid there, else -1 */
+    str params[HTTP_PARAMS_MAX];                /* {keyId} …, in the order of the pattern */
 };
 
 /* The value of the only field of that name; STR_NONE if absent. *count, if not NULL, says how many
@@ -162,6 +170,44 @@ struct http_service {
 
 struct http_engine;
 
+/* Both outlive the engine. */
+struct http_proxies {
+    const struct net_cidr *cidrs;
+    size_t n;
+};
+
+/* The paths are kept, for reloads; docs/tls.md. */
+struct http_tls_options {
+    const char *cert;      /* PEM, the whole chain; NULL: no TLS */
+    const char *key;       /* PEM */
+    const char *client_ca; /* PEM; NULL: no client is asked for a certificate */
+    bool client_cert_is_required;
+    bool is_1_3_only;
+};
+
+/* What is wrong with them. */
+enum http_tls_fault {
+    HTTP_TLS_FINE,
+    HTTP_TLS_NO_FILE,
+    HTTP_TLS_CLOSED, /* this user may not read it */
+    HTTP_TLS_NO_PEM, /* not what it should hold, or too weak */
+    HTTP_TLS_KEY_OF_ANOTHER,
+    HTTP_TLS_NOT_SET_UP,
+};
+
+struct http_tls_files {
+    enum http_tls_fault fault;
+    str path;    /* of the file at fault */
+    str why;     /* names setting and file; STR_NONE: they are fine */
+    str subject; /* of the certificate, if that could be read */
+    int64_t starts_ms, ends_ms;
+    bool key_is_open; /* to everybody on this machine */
+};
+
+/* Read the files as http_engine_start would, and use them for nothing. */
+void http_tls_look(struct arena *arena, const struct http_tls_options *options,
+                   struct http_tls_files *out);
+
 struct http_engine_options {
     const char *listen;         /* "127.0.0.1:8080", "[::1]:8080"; port 0 picks one */
     const char *control_socket; /* path, or NULL */
@@ -173,6 +219,11 @@ struct http_engine_options {
     int64_t write_timeout_ms;      /* while no byte of the reply is taken */
     int64_t body_memory_max_bytes; /* all bodies being received together */
     int connections_max;           /* per process; more are answered 503 and closed */
+    int connections_per_address;   /* likewise for each client address; 0 = no limit */
+    const struct http_proxies *trusted_proxies; /* not counted for their address; NULL: none */
+    struct http_tls_options tls;
+    int64_t handshake_timeout_ms; /* from accepting to the end of the handshake */
+    int handshakes_max; /* unfinished ones for each I/O thread; one more ends the oldest */
 };
 
 /*
@@ -184,17 +235,37 @@ struct http_engine_options {
 enum err http_engine_start(struct arena *arena, const struct http_engine_options *options,
                            const struct http_service *service, struct http_engine **out, str *why);
 
+enum http_handshake_end {
+    HTTP_HANDSHAKE_FULL,
+    HTTP_HANDSHAKE_RESUMED,
+    HTTP_HANDSHAKE_FAILED,
+    HTTP_HANDSHAKE_ENDS,
+};
+
 /* At this moment, for metrics. */
 struct http_engine_stats {
     int64_t connections; /* without those of the control socket */
     int64_t body_bytes;  /* of bodies being received */
     int64_t waiting;     /* calls in the queue for a worker */
+    int64_t turned_away; /* connections past a limit, since the start */
+    /* TLS, since the start. A connection on which nothing was sent counts nowhere. */
+    int64_t handshakes[HTTP_HANDSHAKE_ENDS];
 };
 
 void http_engine_count(const struct http_engine *engine, struct http_engine_stats *out);
 
 /* "127.0.0.1:43127": the address really bound. */
 str http_engine_address(const struct http_engine *engine);
+
+/*
+ * Read certificate and key again. Connections that are open keep the old ones. From any thread.
+ *
+ * E_INTERNAL_ERROR  with *why; the old ones stay in use
+ */
+enum err http_engine_reload_tls(struct http_engine *engine, struct arena *arena, str *why);
+
+/* Other proxies are trusted from now on; the list outlives the engine. From any thread. */
+void http_engine_trust(struct http_engine *engine, const struct http_proxies *proxies);
 
 /* Stop accepting, finish what runs within the time, close, join. From any thread but theirs. */
 void http_engine_stop(struct http_engine *engine, int64_t within_ms);

@@ -6,7 +6,7 @@
 
 #include "base/banned.h"
 #include "base/mem.h"
-#include "http/conn.h"
+#include "http/tls.h"
 
 enum { BACKLOG = 1024, SWEEP_LEAST_MS = 10, SWEEP_MOST_MS = 1000, STOP_SWEEP_MS = 10 };
 
@@ -33,7 +33,8 @@ static void on_sweep(uv_timer_t *timer)
 static int64_t sweep_ms(const struct http_engine_options *options)
 {
     const int64_t times[] = {options->head_timeout_ms, options->body_timeout_ms,
-                             options->idle_timeout_ms, options->write_timeout_ms};
+                             options->idle_timeout_ms, options->write_timeout_ms,
+                             options->handshake_timeout_ms};
     int64_t shortest = SWEEP_MOST_MS * 8;
 
     for (size_t i = 0; i < sizeof times / sizeof *times; i++)
@@ -75,6 +76,7 @@ void http_loop_check_end(struct http_loop *loop)
     loop->is_ending = true;
     close_handle((uv_handle_t *)&loop->wake);
     close_handle((uv_handle_t *)&loop->sweep);
+    close_handle((uv_handle_t *)&loop->turn);
 }
 
 static void begin_stop(struct http_loop *loop)
@@ -83,7 +85,7 @@ static void begin_stop(struct http_loop *loop)
     close_handle((uv_handle_t *)&loop->listener);
     close_handle((uv_handle_t *)&loop->control);
     for (struct http_conn *c = loop->conns; c; c = c->next)
-        if (c->state == CONN_IDLE || c->state == CONN_DRAIN)
+        if (c->state == CONN_HANDSHAKE || c->state == CONN_IDLE || c->state == CONN_DRAIN)
             http_conn_close(c);
     sweep_every(loop, STOP_SWEEP_MS);
     http_loop_check_end(loop);
@@ -141,6 +143,23 @@ void http_loop_wake(struct http_loop *loop)
     pthread_mutex_unlock(&loop->lock);
 }
 
+/* ---- handshakes ---- */
+
+static void on_turn(uv_idle_t *turn)
+{
+    http_tls_turn(turn->data);
+}
+
+void http_loop_turn(struct http_loop *loop)
+{
+    uv_idle_start(&loop->turn, on_turn);
+}
+
+void http_loop_turned(struct http_loop *loop)
+{
+    uv_idle_stop(&loop->turn);
+}
+
 /* ---- chance ---- */
 
 const uint8_t *http_loop_random(struct http_loop *loop)
@@ -186,7 +205,8 @@ bool http_loop_init(struct http_loop *loop, struct http_engine *engine, int list
     uv_pipe_init(&loop->uv, &loop->control, 0);
     uv_timer_init(&loop->uv, &loop->sweep);
     uv_async_init(&loop->uv, &loop->wake, on_wake);
-    loop->sweep.data = loop->wake.data = loop;
+    uv_idle_init(&loop->uv, &loop->turn);
+    loop->sweep.data = loop->wake.data = loop->turn.data = loop;
     return open_listener(loop);
 }
 

@@ -237,12 +237,27 @@ static void read_connection(struct http_req *req, str list)
             req->wants_close = true;
 }
 
+/* RFC 9110 section 5.6.3 allows it; nginx and Node do not all see a number or "chunked" behind it.
+ */
+static bool has_tab_beside(const struct http_field *field)
+{
+    str end = {field->value.p + field->value.n,
+               (size_t)(field->raw.p + field->raw.n - field->value.p) - field->value.n};
+    str start = {field->raw.p, (size_t)(field->value.p - field->raw.p)};
+
+    return str_has_byte(start, '\t') || str_has_byte(end, '\t');
+}
+
 static bool note_known(struct head *head, enum known k, struct http_field *field)
 {
     struct http_req *req = head->req;
+    bool is_framing = k == HOST || k == CONTENT_LENGTH || k == TRANSFER_ENCODING;
 
     if (known_fields[k].if_twice && !str_is_none(head->known[k]))
         return malformed(head->fault, known_fields[k].if_twice);
+    if (is_framing && has_tab_beside(field))
+        return malformed(head->fault, "A tab stands beside the value of Host, Content-Length or "
+                                      "Transfer-Encoding.");
     head->known[k] = field->value;
     if (k == API_KEY)
         take_api_key(req, field);

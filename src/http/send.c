@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/banned.h"
-#include "http/conn.h"
+#include "http/tls.h"
 
 static str status_text(int status)
 {
@@ -159,8 +159,7 @@ static void on_written(uv_write_t *write, int status)
     http_conn_run(c);
 }
 
-/* The first n bytes are out. */
-static void skip_sent(struct http_exchange *x, size_t n)
+void http_skip_sent(struct http_exchange *x, size_t n)
 {
     for (int i = 0; i < 2; i++) {
         size_t part = n < x->parts[i].len ? n : x->parts[i].len;
@@ -182,6 +181,23 @@ static void write_later(struct http_conn *c)
         c->unsent = c->uv.stream.write_queue_size;
 }
 
+/* In one write, where the socket takes it. */
+static void send_plain(struct http_conn *c)
+{
+    struct http_exchange *x = c->x;
+    size_t n = x->parts[0].len + x->parts[1].len;
+
+    int sent = uv_try_write(&c->uv.stream, x->parts, x->parts[1].len ? 2 : 1);
+    if (sent == (int)n) {
+        http_conn_replied(c);
+    } else if (sent < 0 && sent != UV_EAGAIN) {
+        http_conn_close(c);
+    } else {
+        http_skip_sent(x, sent > 0 ? (size_t)sent : 0);
+        write_later(c);
+    }
+}
+
 void http_send(struct http_conn *c)
 {
     struct http_exchange *x = c->x;
@@ -193,15 +209,10 @@ void http_send(struct http_conn *c)
         body = STR_NONE;
     x->parts[0] = uv_buf_init(x->out.p, (unsigned)x->out.n);
     x->parts[1] = uv_buf_init((char *)body.p, (unsigned)body.n);
-    int sent = uv_try_write(&c->uv.stream, x->parts, body.n ? 2 : 1);
-    if (sent == (int)(x->out.n + body.n)) {
-        http_conn_replied(c);
-    } else if (sent < 0 && sent != UV_EAGAIN) {
-        http_conn_close(c);
-    } else {
-        skip_sent(x, sent > 0 ? (size_t)sent : 0);
-        write_later(c);
-    }
+    if (c->tls)
+        http_tls_send(c);
+    else
+        send_plain(c);
 }
 
 bool http_send_continue(struct http_conn *c)
@@ -209,6 +220,8 @@ bool http_send_continue(struct http_conn *c)
     static char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
     const uv_buf_t part = uv_buf_init(text, sizeof text - 1);
 
+    if (c->tls)
+        return http_tls_send_text(c, str_of(text));
     /* Everything before it has left, so that the socket has room for these few bytes. */
     return uv_try_write(&c->uv.stream, &part, 1) == (int)part.len;
 }

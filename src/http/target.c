@@ -188,6 +188,15 @@ static bool ipv6_is_shaped(str s)
     return s.n >= 2 && str_has_byte(s, ':');
 }
 
+/* RFC 1034 section 3.1: the empty label is the root, which one dot at the end stands for. */
+static bool has_empty_label(str name)
+{
+    for (size_t i = 0; i < name.n; i++)
+        if (name.p[i] == '.' && (i == 0 || name.p[i - 1] == '.'))
+            return true;
+    return false;
+}
+
 bool http_host_is_valid(str host)
 {
     str rest = host;
@@ -199,7 +208,7 @@ bool http_host_is_valid(str host)
         return rest.n == 0 || (rest.p[0] == ':' && port_is_valid(str_sub(rest, 1, rest.n)));
     }
     str name = str_cut(&rest, S(":"));
-    if (name.n == 0 || !http_chars_are(name, CHAR_NAME))
+    if (name.n == 0 || !http_chars_are(name, CHAR_NAME) || has_empty_label(name))
         return false;
     return str_is_none(rest) || port_is_valid(rest);
 }

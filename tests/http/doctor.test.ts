@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { createServer as createTlsServer } from "node:tls";
 
+import { Certs, type Issued } from "./harness/certs.js";
 import { Instance, onPostgres, startServer, type Settings } from "./harness/server.js";
 
 interface Finding {
@@ -230,6 +231,38 @@ test("reach: a name, a port, a certificate", async (t) => {
   t.after(() => tls.close());
   const url = `https://127.0.0.1:${(tls.address() as { port: number }).port}`;
   finds(await reaches(url), "reach", "problem", /its certificate is refused: .*self.signed/, /update-ca-certificates/);
+});
+
+test("the certificate: none, good, soon over, over, missing, unreadable, of another key, open", async (t) => {
+  const instance = await used(t);
+  const certs = new Certs();
+  t.after(() => certs.remove());
+  const authority = certs.authority("authority");
+  const good = certs.issue("good", authority, { days: 90 });
+  const other = certs.issue("other", authority, { days: 90 });
+  const with_ = (issued: Partial<Issued>): Promise<Report> => doctor(instance, [], { tls_cert: issued.cert ?? good.cert, tls_key: issued.key ?? good.key });
+  const said = (report: Report, check: string): string => report.findings.find((each) => each.check === check)?.message ?? "";
+
+  assert.match(said(await doctor(instance), "tls.certificate"), /tls_cert is not set: .*plain HTTP/);
+  const fine = await with_({});
+  assert.deepEqual(wrong(fine), []);
+  assert.match(said(fine, "tls.certificate"), /^The certificate of CN=good is valid until 20\d\d-/);
+  assert.match(said(fine, "tls.key"), /good\.key is the certificate's key/);
+
+  finds(await with_(certs.issue("soon", authority, { days: 29 })), "tls.certificate", "warning", /CN=soon ends in 28 days, on 20/, /renewed.*systemctl reload/);
+  finds(await with_(certs.issue("late", authority, { days: -1 })), "tls.certificate", "problem", /CN=late has expired on 20/, /renewed/);
+  finds(await with_({ cert: certs.path("none.pem") }), "tls.certificate", "problem", /tls_cert = ".*none\.pem" cannot be read: No such file/, /Put it there/);
+  finds(await with_({ key: other.key }), "tls.certificate", "problem", /tls_key = ".*other\.key" is not the key of the certificate/, /asked for with/);
+  finds(await with_({ key: good.cert }), "tls.certificate", "problem", /holds no private key/, /without a passphrase/);
+  chmodSync(good.key, 0o644);
+  finds(await with_({}), "tls.key", "problem", /Everybody .* may read the private key .*good\.key/, /^chmod o-r .*good\.key$/);
+  chmodSync(good.key, 0o000);
+  const closed = await with_({});
+  // root reads it all the same.
+  if (process.getuid?.() === 0) assert.deepEqual(wrong(closed), []);
+  else finds(closed, "tls.certificate", "problem", /tls_key = ".*" cannot be read: Permission denied/, /chmod 640/);
+  chmodSync(good.key, 0o600);
+  assert.deepEqual(wrong(await doctor(instance, [], { listen: "0.0.0.0:0", tls_cert: good.cert, tls_key: good.key })), []);
 });
 
 // ---- what only one engine has

@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { after, before, test } from "node:test";
+import { connect, type ConnectionOptions, type TLSSocket } from "node:tls";
 
+import { Certs } from "./harness/certs.js";
 import { readPage, valueOf, type Page } from "./harness/metrics.js";
 import { Instance, startServer, type Server } from "./harness/server.js";
 import { eventually, inventedKey, newTenant, refused, refusedWith } from "./harness/util.js";
@@ -89,6 +91,36 @@ test("callers cannot make new series, and nothing of a caller is in the page", a
   assert.equal(count(readPage(text)), before);
   for (const secret of [key.id, key.rawKey, key.rawKey.slice(0, 20), tenant.employerId, tenant.adminEmail, "in no label", "127.0.0.1", "random-"])
     assert.ok(!text.includes(secret), `${secret} is in the page`);
+});
+
+test("connections that are turned away, and handshakes by how they end", async (t) => {
+  const certs = new Certs();
+  t.after(() => certs.remove());
+  const { cert, key } = certs.issue("here", certs.authority("authority"));
+  const other = await startServer({ metrics_listen: "127.0.0.1:0", log_format: "json", tls_cert: cert, tls_key: key, connections_per_address: 2 });
+  t.after(() => other.stop());
+  const page = async (): Promise<Page> => readPage(await (await fetch(metricsUrl(other))).text());
+  const port = Number(new URL(other.url).port);
+  const open = (options: ConnectionOptions = {}): Promise<TLSSocket> =>
+    new Promise((resolve, reject) => {
+      const socket = connect({ host: "127.0.0.1", port, rejectUnauthorized: false, ...options }, () => resolve(socket));
+      socket.once("error", reject);
+    });
+  const handshakes = async (): Promise<number[]> => {
+    const now = await page();
+    return ["full", "resumed", "failed"].map((result) => valueOf(now, "sallyport_tls_handshakes_total", { result }));
+  };
+  assert.deepEqual(await handshakes(), [0, 0, 0]);
+  const first = await open({ maxVersion: "TLSv1.2" });
+  const second = await open({ maxVersion: "TLSv1.2", session: first.getSession() });
+  await assert.rejects(open());
+  assert.equal(valueOf(await page(), "sallyport_connections_turned_away_total"), 1);
+  assert.equal(valueOf(await page(), "sallyport_connections"), 2);
+  second.destroy();
+  await eventually(async () => valueOf(await page(), "sallyport_connections") === 1, 3000, "one is closed");
+  await assert.rejects(open({ ALPNProtocols: ["h2"] }));
+  await eventually(async () => (await handshakes()).join() === "1,1,1", 3000, "one of each kind");
+  first.destroy();
 });
 
 test("what it says of store, keys, log and process is so", async () => {

@@ -1,5 +1,6 @@
 /** HTTP by hand, for what a client library would put right before it is sent. */
 import { connect, type Socket } from "node:net";
+import { connect as connectTls, type ConnectionOptions } from "node:tls";
 
 import { check } from "./contract.js";
 
@@ -45,6 +46,7 @@ export function requestText(host: string, call: Call): string {
 
 export class Connection {
   readonly host: string;
+  readonly #origin: string;
   readonly #socket: Socket;
   #bytes = Buffer.alloc(0);
   #ended = false;
@@ -53,9 +55,10 @@ export class Connection {
   /** What was asked, in order, for the record. */
   readonly #asked: { method?: string; target?: string; body?: string }[] = [];
 
-  private constructor(socket: Socket, host: string) {
+  private constructor(socket: Socket, url: URL) {
     this.#socket = socket;
-    this.host = host;
+    this.host = url.host;
+    this.#origin = url.origin;
     socket.on("data", (piece) => {
       this.#bytes = Buffer.concat([this.#bytes, piece as Buffer]);
       this.#wake();
@@ -70,16 +73,22 @@ export class Connection {
     socket.on("error", ended);
   }
 
-  static open(url: string): Promise<Connection> {
-    const { hostname, port, host } = new URL(url);
+  /** options: of TLS, for an https address; localAddress also without. */
+  static open(address: string, options: ConnectionOptions & { localAddress?: string } = {}): Promise<Connection> {
+    const url = new URL(address);
+    const to = { host: url.hostname, port: Number(url.port), noDelay: true, ...options };
+    const isTls = url.protocol === "https:";
     return new Promise((resolve, reject) => {
-      const socket = connect({ host: hostname, port: Number(port), noDelay: true });
-      socket.once("error", reject);
-      socket.once("connect", () => {
-        socket.removeListener("error", reject);
-        resolve(new Connection(socket, host));
-      });
+      const socket = isTls ? connectTls(to) : connect(to);
+      // Stays: there may be a second one, and it would end the process.
+      socket.on("error", reject);
+      socket.once(isTls ? "secureConnect" : "connect", () => resolve(new Connection(socket, url)));
     });
+  }
+
+  /** A TLSSocket, where the address is an https one. */
+  get socket(): Socket {
+    return this.#socket;
   }
 
   /** Bytes as they are. `asked` is what they ask for, if they are well-formed requests. */
@@ -116,7 +125,7 @@ export class Connection {
       }
       const body = await this.#body(status, asked.method, headers, withinMs);
       const answer = { status, headers, body, interim };
-      check({ ...answer, origin: `http://${this.host}`, method: asked.method, target: asked.target, requestBody: asked.body });
+      check({ ...answer, origin: this.#origin, method: asked.method, target: asked.target, requestBody: asked.body });
       return answer;
     }
   }

@@ -220,7 +220,7 @@ export class Server {
       child.on("close", (code) => fail(`exit ${code}`));
       child.stdout.on("data", (piece) => {
         output.stdout += piece;
-        const match = /^sallyport: listening on (http:\/\/\S+)$/m.exec(output.stdout);
+        const match = /^sallyport: listening on (https?:\/\/\S+)$/m.exec(output.stdout);
         if (!match?.[1]) return;
         clearTimeout(timer);
         resolve(match[1]);

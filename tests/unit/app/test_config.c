@@ -466,6 +466,9 @@ static const char *sample_text(enum setting setting)
         {SETTING_listen, "[::1]:9000"},
         {SETTING_metrics_listen, "[::1]:9001"},
         {SETTING_public_url, "https://api.example.org"},
+        {SETTING_tls_cert, "/etc/sallyport/cert.pem"},
+        {SETTING_tls_key, "/etc/sallyport/key.pem"},
+        {SETTING_tls_client_ca, "/etc/sallyport/clients.pem"},
         {SETTING_trusted_proxies, "10.0.0.0/8, fd00::/8"},
         {SETTING_control_socket, "/run/sallyport.sock"},
         {SETTING_database_url, "sqlite:/srv/other.db"},
@@ -549,6 +552,23 @@ static void assert_shown(struct world *w, enum setting setting, enum config_sour
     buf_drop(&out);
 }
 
+/* What is of no use alone: the others that it needs. */
+static void give_companions(struct world *w, enum setting setting)
+{
+    static const enum setting files[] = {SETTING_tls_cert, SETTING_tls_key, SETTING_tls_client_ca};
+    char text[WORD_BYTES];
+
+    if (!str_starts(setting_info(setting)->name, S("tls_")))
+        return;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        if (files[i] == setting)
+            continue;
+        snprintf(text, sizeof text, "SALLYPORT_%s=/somewhere",
+                 shout(w->arena, setting_info(files[i])->name, '_').p);
+        give_variable(w, text);
+    }
+}
+
 static void every_setting_can_be_set_by_flag_environment_and_file_and_is_shown(void **state)
 {
     char text[WORD_BYTES];
@@ -562,6 +582,7 @@ static void every_setting_can_be_set_by_flag_environment_and_file_and_is_shown(v
         set_up_world(&w);
         snprintf(text, sizeof text, "%.*s = %s\n", STR_ARG(name), sample(setting));
         give_file(&w, text);
+        give_companions(&w, setting);
         assert_shown(&w, setting, CONFIG_FILE);
         clean_up_world(&w);
 
@@ -569,6 +590,7 @@ static void every_setting_can_be_set_by_flag_environment_and_file_and_is_shown(v
         snprintf(text, sizeof text, "SALLYPORT_%s=%s", shout(w.arena, name, '_').p,
                  sample(setting));
         give_variable(&w, text);
+        give_companions(&w, setting);
         assert_shown(&w, setting, CONFIG_ENVIRONMENT);
         clean_up_world(&w);
 
@@ -576,6 +598,7 @@ static void every_setting_can_be_set_by_flag_environment_and_file_and_is_shown(v
         snprintf(text, sizeof text, "--%s", shout(w.arena, name, '-').p);
         give_arg(&w, text);
         give_arg(&w, sample(setting));
+        give_companions(&w, setting);
         assert_shown(&w, setting, CONFIG_FLAG);
         clean_up_world(&w);
     }
@@ -775,6 +798,36 @@ static void public_url_is_an_origin(void **state)
     assert_str(world_of("--listen=127.0.0.1:9000")->config.public_url, "http://127.0.0.1:9000");
     assert_str(world_of("--listen=0.0.0.0:9000")->config.public_url, "http://localhost:9000");
     assert_str(world_of("--listen=[::]:9000")->config.public_url, "http://localhost:9000");
+}
+
+static void with_a_certificate_public_url_is_https_and_a_key_is_needed(void **state)
+{
+    struct world w;
+
+    (void)state;
+    set_up_world(&w);
+    give_arg(&w, "--tls-cert=c");
+    give_arg(&w, "--tls-key=k");
+    give_arg(&w, "--listen=0.0.0.0:9000");
+    assert_fit(&w);
+    assert_str(w.config.public_url, "https://localhost:9000");
+    assert_true(w.config.public_url_is_https);
+    clean_up_world(&w);
+
+    set_up_world(&w);
+    give_arg(&w, "--tls-cert=c");
+    assert_refused(&w, "tls_key", "is missing");
+    clean_up_world(&w);
+    set_up_world(&w);
+    give_arg(&w, "--tls-key=k");
+    assert_refused(&w, "tls_cert", "is missing");
+    clean_up_world(&w);
+    set_up_world(&w);
+    give_arg(&w, "--tls-cert=c");
+    give_arg(&w, "--tls-key=k");
+    give_arg(&w, "--tls-client-certificates=required");
+    assert_refused(&w, "tls_client_ca", "is missing");
+    clean_up_world(&w);
 }
 
 static void a_password_in_a_url_is_not_shown(void **state)
@@ -1066,6 +1119,7 @@ int main(void)
         cmocka_unit_test(only_production_makes_live_keys),
         cmocka_unit_test(listen_is_taken_apart),
         cmocka_unit_test(public_url_is_an_origin),
+        cmocka_unit_test(with_a_certificate_public_url_is_https_and_a_key_is_needed),
         cmocka_unit_test(a_password_in_a_url_is_not_shown),
         cmocka_unit_test(the_control_socket_is_beside_the_database),
         cmocka_unit_test(a_control_socket_that_cannot_be_bound_is_a_problem),

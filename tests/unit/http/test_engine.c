@@ -1,4 +1,5 @@
-/* http/engine.c and what is behind it, over real sockets. */
+/* http/engine.c and what is behind it, over real sockets; with OVER_TLS defined, all of it over
+ * TLS. */
 #include "unit.h"
 
 #include <pthread.h>
@@ -9,8 +10,16 @@
 #include <time.h>
 
 #include "base/time.h"
+#include "bridge.h"
+#include "certs.h"
 #include "client.h"
 #include "http/http.h"
+
+#ifdef OVER_TLS
+#define connect_to bridge_connect
+#else
+#define connect_to client_connect
+#endif
 
 /* A sanitizer's own memory is too large to look through. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -19,6 +28,11 @@
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define CAN_SEARCH_MEMORY 0
 #endif
+#endif
+/* Over TLS the client is a thread of this program, with buffers of its own. */
+#ifdef OVER_TLS
+#undef CAN_SEARCH_MEMORY
+#define CAN_SEARCH_MEMORY 0
 #endif
 #ifndef CAN_SEARCH_MEMORY
 #define CAN_SEARCH_MEMORY 1
@@ -164,14 +178,50 @@ struct server {
     str address;
 };
 
+#ifdef OVER_TLS
+static char cert_path[128], key_path[128];
+
+static int make_certificate(void **state)
+{
+    char folder[] = "/tmp/sallyport-test-XXXXXX";
+    struct issued own = certs_issue("localhost", 1, NULL);
+
+    (void)state;
+    if (!mkdtemp(folder))
+        return -1;
+    certs_path(folder, "cert.pem", cert_path);
+    certs_path(folder, "key.pem", key_path);
+    certs_write_cert(cert_path, &own);
+    certs_write_key(key_path, &own, NULL);
+    certs_drop(&own);
+    return 0;
+}
+
+static int remove_certificate(void **state)
+{
+    (void)state;
+    unlink(cert_path);
+    unlink(key_path);
+    *strrchr(cert_path, '/') = '\0';
+    return rmdir(cert_path);
+}
+#else
+#define make_certificate   NULL
+#define remove_certificate NULL
+#endif
+
 static struct server server_start(struct http_engine_options options)
 {
     struct server s = {.arena = arena_new()};
     str why = STR_NONE;
 
     n_judged = n_ended = n_handled = 0;
+    bridge_truncated = 0;
     options.listen = options.listen ? options.listen : "127.0.0.1:0";
     options.io_threads = options.io_threads ? options.io_threads : 2;
+#ifdef OVER_TLS
+    options.tls = (struct http_tls_options){.cert = cert_path, .key = key_path};
+#endif
     if (http_engine_start(s.arena, &options, &service, &s.engine, &why) != E_OK)
         flunk("the engine did not start: %.*s", STR_ARG(why));
     s.address = http_engine_address(s.engine);
@@ -187,6 +237,9 @@ static void server_stop(struct server *s)
     assert_int_equal(atomic_load(&n_threads), 0);
     http_engine_drop(&s->engine);
     arena_drop(&s->arena);
+    for (int i = 0; i < 200 && atomic_load(&bridge_running); i++)
+        nap(10);
+    assert_int_equal(atomic_load(&bridge_truncated), 0);
 }
 
 static void expect_text(int fd, bool is_head, int status, const char *body)
@@ -203,7 +256,7 @@ static void expect_text(int fd, bool is_head, int status, const char *body)
 
 static struct client_reply ask(const struct server *s, str request)
 {
-    int fd = client_connect(s->address);
+    int fd = connect_to(s->address);
 
     assert_true(client_send(fd, request));
     struct client_reply r = client_reply(fd, false);
@@ -222,7 +275,7 @@ static struct client_reply ask(const struct server *s, str request)
 static void a_connection_serves_many_requests(void **state)
 {
     struct server s = SERVER();
-    int fd = client_connect(s.address);
+    int fd = connect_to(s.address);
 
     (void)state;
     for (int i = 0; i < 50; i++) {
@@ -273,7 +326,7 @@ static void a_request_id_that_is_not_good_is_replaced(void **state)
 static void a_reply_to_head_has_the_length_and_no_body(void **state)
 {
     struct server s = SERVER();
-    int fd = client_connect(s.address);
+    int fd = connect_to(s.address);
 
     (void)state;
     client_send(fd, S("HEAD /hello HTTP/1.1\r\nHost: a\r\n\r\n"));
@@ -290,7 +343,7 @@ static void a_reply_to_head_has_the_length_and_no_body(void **state)
 static void no_content_has_no_length(void **state)
 {
     struct server s = SERVER();
-    int fd = client_connect(s.address);
+    int fd = connect_to(s.address);
 
     (void)state;
     client_send(fd, GET("/empty"));
@@ -320,7 +373,7 @@ static void a_faulty_reply_becomes_an_internal_error(void **state)
 static void a_large_reply_waits_for_a_slow_reader(void **state)
 {
     struct server s = SERVER();
-    int fd = client_connect(s.address);
+    int fd = connect_to(s.address);
 
     (void)state;
     client_send(fd, GET("/large"));
@@ -337,7 +390,7 @@ static void a_large_reply_waits_for_a_slow_reader(void **state)
 static void a_reader_who_takes_nothing_is_dropped(void **state)
 {
     struct server s = SERVER(.write_timeout_ms = 100);
-    int fd = client_connect(s.address);
+    int fd = connect_to(s.address);
     int n = 4096;
 
     (void)state;
@@ -363,7 +416,7 @@ static void connection_close_and_http_1_0_close(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
-        int fd = client_connect(s.address);
+        int fd = connect_to(s.address);
         client_send(fd, requests[i]);
         struct client_reply r = client_reply(fd, false);
         assert_true(client_has(&r, "\r\nconnection: close\r\n"));
@@ -379,7 +432,7 @@ static void connection_close_and_http_1_0_close(void **state)
 static void answers_to_pipelined_requests_are_in_order(void **state)
 {
     struct server s = SERVER();
-    int fd = client_connect(s.address);
+    int fd = connect_to(s.address);
     char text[160], expected[32];
 
     (void)state;
@@ -423,7 +476,7 @@ static void *send_flood(void *arg)
 static void thousands_of_pipelined_requests_are_held_back_not_lost(void **state)
 {
     struct server s = SERVER();
-    struct flood flood = {client_connect(s.address), POST("/work", "5", "01234"), 5000};
+    struct flood flood = {connect_to(s.address), POST("/work", "5", "01234"), 5000};
     pthread_t sender;
 
     (void)state;
@@ -442,7 +495,7 @@ static void requests_may_come_one_byte_at_a_time(void **state)
                               "1\r\nx\r\n2\r\nyz\r\n0\r\n\r\n"
                               "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
     struct server s = SERVER();
-    int fd = client_connect(s.address);
+    int fd = connect_to(s.address);
     int on = 1;
 
     (void)state;
@@ -462,7 +515,7 @@ static void requests_may_come_one_byte_at_a_time(void **state)
 static void a_client_may_close_its_side_and_get_its_answers(void **state)
 {
     struct server s = SERVER();
-    int fd = client_connect(s.address);
+    int fd = connect_to(s.address);
 
     (void)state;
     client_send(fd, GET("/slow"));
@@ -487,7 +540,7 @@ static void half_a_request_is_malformed(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof halves / sizeof *halves; i++) {
-        int fd = client_connect(s.address);
+        int fd = connect_to(s.address);
         client_send(fd, halves[i]);
         shutdown(fd, SHUT_WR);
         expect(fd, 400, "MALFORMED_REQUEST");
@@ -501,7 +554,7 @@ static void half_a_request_is_malformed(void **state)
 static void nothing_behind_a_malformed_request_is_read(void **state)
 {
     struct server s = SERVER();
-    int fd = client_connect(s.address);
+    int fd = connect_to(s.address);
 
     (void)state;
     client_send(fd, S("POST /work HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
@@ -522,7 +575,7 @@ static void nothing_behind_a_malformed_request_is_read(void **state)
 static void a_chunked_body_arrives_whole(void **state)
 {
     struct server s = SERVER();
-    int fd = client_connect(s.address);
+    int fd = connect_to(s.address);
 
     (void)state;
     client_send(fd, CHUNKED("/work", "3\r\nabc\r\nA\r\n0123456789\r\n0\r\n\r\n"));
@@ -546,7 +599,7 @@ static void large_bodies_arrive_whole(void **state)
     for (size_t i = 0; i < BODY_BYTES; i++)
         body[i] = (char)('a' + i % 26);
     for (int is_chunked = 0; is_chunked < 2; is_chunked++) {
-        int fd = client_connect(s.address);
+        int fd = connect_to(s.address);
         client_send(fd, is_chunked ? CHUNKED("/ask", "2dc6c0\r\n") : POST("/ask", "3000000", ""));
         client_send(fd, (str){body, BODY_BYTES});
         client_send(fd, is_chunked ? S("\r\n0\r\n\r\n") : S(""));
@@ -563,7 +616,7 @@ static void large_bodies_arrive_whole(void **state)
 static void continue_comes_after_admission(void **state)
 {
     struct server s = SERVER();
-    int fd = client_connect(s.address);
+    int fd = connect_to(s.address);
 
     (void)state;
     client_send(fd, S("POST /ask HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n"
@@ -588,7 +641,7 @@ static void a_refused_expectation_gets_no_continue(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
-        int fd = client_connect(s.address);
+        int fd = connect_to(s.address);
         client_send(fd, requests[i]);
         expect(fd, i < 2 ? 403 : 413, i < 2 ? "denied" : "BODY_TOO_LARGE");
         assert_true(client_ended(fd));
@@ -600,7 +653,7 @@ static void a_refused_expectation_gets_no_continue(void **state)
 static void a_small_unwanted_body_keeps_the_connection(void **state)
 {
     struct server s = SERVER();
-    int fd = client_connect(s.address);
+    int fd = connect_to(s.address);
 
     (void)state;
     client_send(fd, POST("/deny", "5", "01234"));
@@ -619,7 +672,7 @@ static void a_small_unwanted_body_keeps_the_connection(void **state)
 static void chunks_past_the_limit_are_refused(void **state)
 {
     struct server s = SERVER();
-    int fd = client_connect(s.address);
+    int fd = connect_to(s.address);
 
     (void)state;
     client_send(fd, CHUNKED("/small", "5\r\n01234\r\n6\r\n"));
@@ -639,7 +692,7 @@ static void a_large_refused_body_does_not_lose_the_answer(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
-        int fd = client_connect(s.address);
+        int fd = connect_to(s.address);
         client_send(fd, heads[i]);
         assert_true(client_send(fd, (str){body, 4000000}));
         expect(fd, i == 1 ? 403 : 413, NULL);
@@ -653,8 +706,8 @@ static void a_large_refused_body_does_not_lose_the_answer(void **state)
 static void bodies_together_are_bounded(void **state)
 {
     struct server s = SERVER(.body_memory_max_bytes = 1000);
-    int first = client_connect(s.address);
-    int second = client_connect(s.address);
+    int first = connect_to(s.address);
+    int second = connect_to(s.address);
 
     (void)state;
     client_send(first, POST("/work", "900", "abc"));
@@ -664,7 +717,7 @@ static void bodies_together_are_bounded(void **state)
     close(second);
     close(first);
     nap(100);
-    second = client_connect(s.address);
+    second = connect_to(s.address);
     client_send(second, POST("/work", "3", ""));
     client_send(second, S("abc"));
     expect(second, 200, "abc");
@@ -677,7 +730,7 @@ static void bodies_together_are_bounded(void **state)
 static void a_slow_head_times_out(void **state)
 {
     struct server s = SERVER(.head_timeout_ms = 100);
-    int fd = client_connect(s.address);
+    int fd = connect_to(s.address);
 
     (void)state;
     client_send(fd, S("GET /hello HTTP/1.1\r\nHo"));
@@ -690,7 +743,7 @@ static void a_slow_head_times_out(void **state)
 static void a_slow_body_times_out(void **state)
 {
     struct server s = SERVER(.body_timeout_ms = 100);
-    int fd = client_connect(s.address);
+    int fd = connect_to(s.address);
 
     (void)state;
     client_send(fd, POST("/work", "5", "abc"));
@@ -704,8 +757,8 @@ static void a_slow_body_times_out(void **state)
 static void an_idle_connection_is_closed_in_silence(void **state)
 {
     struct server s = SERVER(.head_timeout_ms = 100, .idle_timeout_ms = 100);
-    int fresh = client_connect(s.address);
-    int used = client_connect(s.address);
+    int fresh = connect_to(s.address);
+    int used = connect_to(s.address);
 
     (void)state;
     client_send(used, GET("/hello"));
@@ -731,25 +784,26 @@ static void a_worker_may_take_longer_than_the_other_times(void **state)
 
 /* ---- many at once ---- */
 
+#ifndef OVER_TLS
 static void connections_past_the_limit_are_turned_away(void **state)
 {
     struct server s = SERVER(.connections_max = 2);
-    int first = client_connect(s.address);
-    int second = client_connect(s.address);
+    int first = connect_to(s.address);
+    int second = connect_to(s.address);
 
     (void)state;
     client_send(first, GET("/hello"));
     expect(first, 200, "hello");
     client_send(second, GET("/hello"));
     expect(second, 200, "hello");
-    int third = client_connect(s.address);
+    int third = connect_to(s.address);
     client_send(third, GET("/hello"));
     expect(third, 503, "OVERLOADED");
     assert_true(client_ended(third));
     close(third);
     close(second);
     nap(100);
-    third = client_connect(s.address);
+    third = connect_to(s.address);
     client_send(third, GET("/hello"));
     expect(third, 200, "hello");
     close(third);
@@ -757,11 +811,13 @@ static void connections_past_the_limit_are_turned_away(void **state)
     server_stop(&s);
 }
 
+#endif
+
 static void *talk(void *arg)
 {
     static const str paths[] = {S("/hello"), S("/here"), S("/here-not"), S("/ask")};
     const struct server *s = arg;
-    int fd = client_connect(s->address);
+    int fd = connect_to(s->address);
     char text[128];
 
     for (size_t i = 0; i < 100; i++) {
@@ -803,7 +859,7 @@ static void a_client_may_vanish_while_a_worker_is_at_work(void **state)
 
     (void)state;
     for (int i = 0; i < 8; i++) {
-        int fd = client_connect(s.address);
+        int fd = connect_to(s.address);
         client_send(fd, GET("/slow"));
         client_send(fd, GET("/slow"));
         nap(20);
@@ -930,8 +986,8 @@ static void *stop_soon(void *arg)
 static void a_stop_lets_running_requests_finish(void **state)
 {
     struct server s = SERVER();
-    int running = client_connect(s.address);
-    int idle = client_connect(s.address);
+    int running = connect_to(s.address);
+    int idle = connect_to(s.address);
     pthread_t stopper;
 
     (void)state;
@@ -946,7 +1002,7 @@ static void a_stop_lets_running_requests_finish(void **state)
     free((void *)r.body.p);
     assert_true(client_ended(running));
     pthread_join(stopper, NULL);
-    assert_int_equal(client_connect(s.address), -1);
+    assert_int_equal(connect_to(s.address), -1);
     close(running);
     close(idle);
     server_stop(&s);
@@ -955,7 +1011,7 @@ static void a_stop_lets_running_requests_finish(void **state)
 static void a_stop_ends_within_its_time(void **state)
 {
     struct server s = SERVER();
-    int fd = client_connect(s.address);
+    int fd = connect_to(s.address);
     int64_t before_ms = time_mono_ms();
 
     (void)state;
@@ -1016,7 +1072,7 @@ static void an_idle_server_holds_no_raw_key(void **state)
     static const str paths[] = {S("/hello"), S("/here"), S("/here-not"),
                                 S("/ask"),   S("/deny"), S("/ask-deny")};
     struct server s = SERVER();
-    int fd = client_connect(s.address);
+    int fd = connect_to(s.address);
 
     (void)state;
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
@@ -1068,7 +1124,9 @@ int main(void)
         cmocka_unit_test(a_slow_body_times_out),
         cmocka_unit_test(an_idle_connection_is_closed_in_silence),
         cmocka_unit_test(a_worker_may_take_longer_than_the_other_times),
+#ifndef OVER_TLS /* where they are closed without a word: test_tls.c */
         cmocka_unit_test(connections_past_the_limit_are_turned_away),
+#endif
         cmocka_unit_test(sixty_four_clients_are_served_together),
         cmocka_unit_test(a_client_may_vanish_while_a_worker_is_at_work),
         cmocka_unit_test(a_second_server_on_the_port_is_refused),
@@ -1083,5 +1141,5 @@ int main(void)
 #endif
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_certificate, remove_certificate);
 }
