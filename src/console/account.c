@@ -80,16 +80,16 @@ static void write_session(struct view *p, const json_t *session)
     HTML(&p->h, "</span></th><td role=\"cell\" data-label=\"Ends\"><span>");
     view_time(p, api_text(session, "expiresAt"), STR_NONE);
     HTML(&p->h,
-         "</span></td><td role=\"cell\" data-label=\"Address\"><code>{}</code></td>"
-         "<td role=\"cell\" data-label=\"Program\"><span>{}</span></td>"
+         "</span></td><td role=\"cell\" data-label=\"Address\"><code class=\"whole\">{}</code></td>"
+         "<td role=\"cell\" data-label=\"Program\"><span class=\"agent\">{}</span></td>"
          "<td role=\"cell\" data-label=\"\">",
          api_text(session, "address"), agent.n ? agent : S("not named"));
     if (json_is_true(json_object_get(session, "isCurrent"))) {
-        HTML(&p->h, "<span class=\"means\">this one</span>");
+        HTML(&p->h, "<strong class=\"whole\">this one</strong>");
     } else {
         view_form(p, arena_printf(p->cx->arena, PATH_ACCOUNT "/sessions/%.*s/end",
                                   STR_ARG(api_text(session, "id"))));
-        HTML(&p->h, "<button>End it</button></form>");
+        HTML(&p->h, "<button class=\"whole\">End it</button></form>");
     }
     HTML(&p->h, "</td></tr>");
 }

@@ -151,8 +151,8 @@ static enum err unknown(struct cx *cx)
 enum gate_door gate_judge(struct cx *cx, const struct secret *token, struct principal *out)
 {
     if (key_text_judge(secret_reveal(token), gate_token_form()).fault != KEY_TEXT_OK) {
-        fail(cx, E_GATE_TOKEN_INVALID, "A gate token is gt_%.*s_ and 64 hex digits.",
-             STR_ARG(gate_token_form()->environment));
+        IGNORE_ERR(fail(cx, E_GATE_TOKEN_INVALID, "A gate token is gt_%.*s_ and 64 hex digits.",
+                        STR_ARG(gate_token_form()->environment)));
         return GATE_REFUSED;
     }
     return is_known(cx, token, out) ? GATE_KNOWN : GATE_ASK_STORE;
