@@ -229,16 +229,14 @@ test("plain HTTP gets a plain 400 that names https, and the end", async () => {
 
 test("garbage, half a handshake and silence are cut off; others are served meanwhile", async () => {
   const hello = Buffer.from("16030100a5010000a10303", "hex");
-  const garbage = await plain();
+  const sockets = await Promise.all(Array.from({ length: 5 }, plain));
+  // Before the first byte: the end of some may be here at once.
+  const ends = sockets.map(plainBytes);
+  const [garbage, half, gone, , slow] = sockets as [Socket, Socket, Socket, Socket, Socket];
   garbage.write(Buffer.concat([Buffer.from("160301000501", "hex"), Buffer.alloc(200, 0xff)]));
-  const half = await plain();
   half.write(hello);
-  const gone = await plain();
   gone.end(hello);
-  const silent = await plain();
-  const slow = await plain();
   const drip = setInterval(() => slow.write(hello.subarray(0, 1)), 200);
-  const ends = [garbage, half, gone, silent, slow].map(plainBytes);
   const good = await shake();
   assert.equal(await ask(good), 200);
   for (const [i, bytes] of (await Promise.all(ends)).entries()) assert.ok(bytes.length <= 7, `connection ${i} got ${bytes.length} bytes`);
@@ -282,6 +280,38 @@ test("SIGHUP: new connections see the new certificate, the held one goes on", as
   assert.deepEqual(new Set(await Promise.all(running)), new Set([200]));
   for (let i = 0; i < 5; i++) assert.equal(await ask(held), 200);
   held.end();
+});
+
+test("ten reloads while clients call on kept and on new connections: no call is lost", async () => {
+  let isOver = false;
+  const seen = new Set<string>();
+  let n = 0;
+  const kept = Array.from({ length: 4 }, async () => {
+    const socket = await shake();
+    while (!isOver) assert.equal(await ask(socket), 200);
+    socket.end();
+  });
+  const fresh = Array.from({ length: 4 }, async () => {
+    while (!isOver) {
+      const socket = await shake();
+      seen.add(subject(socket));
+      assert.equal(await ask(socket), 200);
+      socket.end();
+      n++;
+    }
+  });
+  const loaded = (): number => server.log.split("tls.loaded").length;
+  const reloads = async (): Promise<void> => {
+    for (let i = 0; i < 10; i++) {
+      const before = loaded();
+      use(i % 2 ? second : first);
+      process.kill(server.pid, "SIGHUP");
+      await eventually(async () => loaded() > before, 10_000, "a log line");
+    }
+  };
+  await Promise.all([reloads().finally(() => (isOver = true)), ...kept, ...fresh]);
+  assert.deepEqual([...seen].sort(), ["first", "second"]);
+  assert.ok(n > 20, `${n} connections`);
 });
 
 test("SIGHUP with files that are not good changes nothing, and the log says why", async () => {
