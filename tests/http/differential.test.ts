@@ -47,7 +47,8 @@ function bodyOf(problem: { errors?: { member: string; reason: string }[] }): str
 function seenHere(piece: Piece): Seen | string {
   const body = Buffer.from(piece.body, "latin1").toString("utf8");
   if (piece.status === 200) return { path: "/healthz" };
-  if (piece.status === 204) return {};
+  // Nothing to say; or one of the pages for people, which does not say for which path it is.
+  if (piece.status === 204 || piece.status === 303 || piece.headers.get("content-type")?.startsWith("text/")) return {};
   const problem = JSON.parse(body);
   if (REFUSALS.includes(problem.code)) return `${problem.code}: ${problem.detail}`;
   return piece.status === 400 ? { path: problem.instance, body: bodyOf(problem) } : { path: problem.instance };

@@ -92,6 +92,30 @@ test("tokens are there after a restart, and other nodes know them within a secon
   }
 });
 
+test("there is an end to the number of tokens", async () => {
+  const own = await startServer();
+  try {
+    const admin = await own.admin();
+    for (let i = 0; i < 50; i++) await Promise.all(Array.from({ length: 20 }, () => admin.createGateToken(`t${i}`)));
+    const error = await refused(admin.createGateToken("one more"), "GATE_TOKEN_LIMIT");
+    assert.equal(error.status, 409);
+    let n = 0;
+    for await (const _ of pagesOf(admin)) n += 1;
+    assert.equal(n, 1000);
+  } finally {
+    await own.stop();
+  }
+});
+
+async function* pagesOf(admin: Sallyport): AsyncGenerator<string> {
+  for (let cursor: string | undefined; ; ) {
+    const list = await admin.listGateTokens({ limit: 300, ...(cursor ? { cursor } : {}) });
+    yield* list.gateTokens.map((token) => token.id);
+    if (list.nextCursor === null) return;
+    cursor = list.nextCursor;
+  }
+}
+
 // ---- the verdict ----
 
 test("a key that passes: whose it is, what it may, and what is left of its limit", async () => {
