@@ -23,7 +23,7 @@ let server: Server;
 let tenant: Tenant;
 let browser: Browser;
 before(async () => {
-  assert.ok(executablePath, "there is no chromium: script/bootstrap installs it");
+  assert.ok(executablePath, "there is no chromium: script/bootstrap --tests installs it");
   server = await startServer();
   tenant = await newTenant(server);
   browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
