@@ -14,7 +14,10 @@ static enum err read_one(struct cx *cx, const struct http_req *req, struct gate_
     DROP(json) json_t *body = NULL;
     struct form form;
 
-    TRY(http_req_json(cx, req, &body));
+    TRY(http_req_is_json(cx, req));
+    if (gate_scan_question(req->body, out))
+        return E_OK;
+    TRY(json_read(cx, req->body, &body));
     form_open(&form, cx, body);
     gate_read_question(&form, out);
     return form_close(&form);

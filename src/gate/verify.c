@@ -7,51 +7,6 @@
 #include "base/time.h"
 #include "keys/keys.h"
 
-enum { COST_MAX = 1000 * 1000 };
-
-void gate_question_drop(struct gate_question *question)
-{
-    secret_drop(&question->key);
-}
-
-/* ---- the question ---- */
-
-static void read_scopes(struct form *form, struct scope_expr *out)
-{
-    str text = form_text(form, "scopes", SCOPE_EXPR_MAX_BYTES, false);
-    struct scope_expr_fault fault;
-
-    if (text.n && !scope_expr_parse(text, out, &fault))
-        form_problem(form, "scopes", "at character %zu %.*s", fault.at + 1, STR_ARG(fault.reason));
-}
-
-static void read_client(struct form *form, struct net_addr *out)
-{
-    str text = form_text(form, "clientAddress", 64, false);
-
-    if (text.n && !net_addr_parse(text, out))
-        form_problem(form, "clientAddress",
-                     "must be an IP address like 203.0.113.7 or 2001:db8::7");
-}
-
-/* Any text that can be sent is a question; what it is not is the answer. */
-static void read_key(struct form *form, struct gate_question *out)
-{
-    const json_t *value = form_value(form, "key");
-
-    if (form->object && (!json_is_string(value) || !secret_set(&out->key, json_text(value))))
-        form_problem(form, "key", "must be a text of at most %d bytes", SECRET_MAX_BYTES);
-}
-
-void gate_read_question(struct form *form, struct gate_question *out)
-{
-    *out = (struct gate_question){0};
-    read_key(form, out);
-    read_scopes(form, &out->needs);
-    read_client(form, &out->client);
-    out->cost = form_int(form, "cost", 1, COST_MAX, 1);
-}
-
 /* ---- the decision ---- */
 
 static struct decide_facts facts_of(const struct cx *cx, const struct gate_question *question)

@@ -111,7 +111,7 @@ void http_reply_problem(const struct cx *cx, const struct http_req *req, enum er
                              : S("ApiKey realm=\"sallyport\", header=\"x-api-key\""));
 }
 
-enum err http_req_json(struct cx *cx, const struct http_req *req, json_t **out)
+enum err http_req_is_json(struct cx *cx, const struct http_req *req)
 {
     str rest = http_req_field(req, S("content-type"), NULL);
     str type = str_trim(str_cut(&rest, S(";")));
@@ -127,6 +127,12 @@ enum err http_req_json(struct cx *cx, const struct http_req *req, json_t **out)
     str coding = http_req_field(req, S("content-encoding"), NULL);
     if (coding.n && !str_ieq(coding, S("identity")))
         return fail(cx, E_UNSUPPORTED_MEDIA_TYPE, "Content-Encoding is not accepted.");
+    return E_OK;
+}
+
+enum err http_req_json(struct cx *cx, const struct http_req *req, json_t **out)
+{
+    TRY(http_req_is_json(cx, req));
     return json_read(cx, req->body, out);
 }
 

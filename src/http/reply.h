@@ -38,6 +38,9 @@ void http_reply_empty(struct http_reply *out);
 void http_reply_problem(const struct cx *cx, const struct http_req *req, enum err e,
                         struct http_reply *out);
 
+/* Does the request say that its body is JSON, in UTF-8 and as it is? E_UNSUPPORTED_MEDIA_TYPE */
+enum err http_req_is_json(struct cx *cx, const struct http_req *req);
+
 /* The body as JSON. E_UNSUPPORTED_MEDIA_TYPE, E_MALFORMED_JSON. Declared DROP(json). */
 enum err http_req_json(struct cx *cx, const struct http_req *req, json_t **out);
 

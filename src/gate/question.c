@@ -1,0 +1,90 @@
+/*
+ * Questions: by the full reader, which says what is wrong with one; and by the flat one, which
+ * takes nearly all that are asked, and takes no part in what it cannot.
+ */
+#include "gate/question.h"
+
+#include "base/banned.h"
+#include "gate/flat.h"
+#include "gate/gate.h"
+
+enum { COST_MAX = 1000 * 1000, CLIENT_TEXT_MAX = 64, MEMBERS_MAX = 8 };
+
+void gate_question_drop(struct gate_question *question)
+{
+    secret_drop(&question->key);
+}
+
+static void read_scopes(struct form *form, struct scope_expr *out)
+{
+    str text = form_text(form, "scopes", SCOPE_EXPR_MAX_BYTES, false);
+    struct scope_expr_fault fault;
+
+    if (text.n && !scope_expr_parse(text, out, &fault))
+        form_problem(form, "scopes", "at character %zu %.*s", fault.at + 1, STR_ARG(fault.reason));
+}
+
+static void read_client(struct form *form, struct net_addr *out)
+{
+    str text = form_text(form, "clientAddress", CLIENT_TEXT_MAX, false);
+
+    if (text.n && !net_addr_parse(text, out))
+        form_problem(form, "clientAddress",
+                     "must be an IP address like 203.0.113.7 or 2001:db8::7");
+}
+
+/* Any text that can be sent is a question; what it is not is the answer. */
+static void read_key(struct form *form, struct gate_question *out)
+{
+    const json_t *value = form_value(form, "key");
+
+    if (form->object && (!json_is_string(value) || !secret_set(&out->key, json_text(value))))
+        form_problem(form, "key", "must be a text of at most %d bytes", SECRET_MAX_BYTES);
+}
+
+void gate_read_question(struct form *form, struct gate_question *out)
+{
+    *out = (struct gate_question){0};
+    read_key(form, out);
+    read_scopes(form, &out->needs);
+    read_client(form, &out->client);
+    out->cost = form_int(form, "cost", 1, COST_MAX, 1);
+}
+
+/* ---- flat ---- */
+
+static bool set_text(const struct flat_member *member, struct gate_question *out)
+{
+    struct scope_expr_fault fault;
+    str text = member->text;
+
+    if (str_eq(member->name, S("key")))
+        return secret_set(&out->key, text);
+    if (str_eq(member->name, S("scopes")))
+        return text.n && text.n <= SCOPE_EXPR_MAX_BYTES &&
+               scope_expr_parse(text, &out->needs, &fault);
+    if (str_eq(member->name, S("clientAddress")))
+        return text.n <= CLIENT_TEXT_MAX && net_addr_parse(text, &out->client);
+    return false;
+}
+
+static bool set_number(const struct flat_member *member, struct gate_question *out)
+{
+    out->cost = member->number;
+    return str_eq(member->name, S("cost")) && out->cost >= 1 && out->cost <= COST_MAX;
+}
+
+bool gate_scan_question(str body, struct gate_question *out)
+{
+    struct flat_member members[MEMBERS_MAX];
+    size_t n;
+
+    *out = (struct gate_question){.cost = 1};
+    bool is_taken = flat_read(body, members, MEMBERS_MAX, &n);
+    for (size_t i = 0; is_taken && i < n; i++)
+        is_taken = members[i].is_text ? set_text(&members[i], out) : set_number(&members[i], out);
+    is_taken = is_taken && secret_is_set(&out->key);
+    if (!is_taken)
+        gate_question_drop(out);
+    return is_taken;
+}
