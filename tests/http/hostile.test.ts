@@ -341,7 +341,7 @@ function describeHostile(hostile: (what: string, more: Settings, work: (server: 
     for (const each of held) await calls(each, 1);
     await calls(await open(server, { localAddress: "127.0.0.2" }), 2);
     held.pop()?.drop();
-    await eventually(async () => calls(await open(server), 1).then(() => true, () => false), WITHIN_MS, "there is room again");
+    await eventually(async () => open(server).then((one) => calls(one, 1)).then(() => true, () => false), WITHIN_MS, "there is room again");
   });
 
   hostile("connections past the limit of all: told so; those that are open, and the operator, go on", { connections_max: 40 }, async (server) => {

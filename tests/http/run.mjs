@@ -59,7 +59,7 @@ async function runFile(file) {
 
 /** Nested TAP: the lines of the tests themselves are those that are indented once, or not at all. */
 function report(file, output, code) {
-  const count = (name) => Number(new RegExp(`^# ${name} (\\d+)$`, "m").exec(output)?.[1] ?? 0);
+  const count = (name) => Number(new RegExp(`^# ${name} ([\\d.]+)$`, "m").exec(output)?.[1] ?? 0);
   let passed = count("pass");
   let failed = count("fail") + count("cancelled");
   const skipped = count("skipped") + count("todo");
@@ -68,7 +68,7 @@ function report(file, output, code) {
   totals.passed += passed;
   totals.failed += failed;
   const name = file.slice(dist.length + 1);
-  console.log(`${failed ? "FAILED" : "passed"} ${name}: ${passed} passed, ${failed} failed`);
+  console.log(`${failed ? "FAILED" : "passed"} ${name}: ${passed} passed, ${failed} failed, ${Math.round(count("duration_ms") / 1000)} s`);
   // What a test has measured, as `# figures: …`.
   for (const [, line] of output.matchAll(/^# (?:\\# )?(figures: .*)$/gm)) console.log(`    ${line}`);
   const unneeded = /^ *# Subtest: .*\n|^( *)ok .*\n(\1  ---\n(\1  .*\n)*?\1  \.\.\.\n)?/gm;
