@@ -6,7 +6,7 @@
 //     node tests/http/run.mjs --but name …     all the others
 //
 // SALLYPORT_BIN (build/sallyport), STORE_URL (a PostgreSQL of script/lib/postgres; not set: SQLite),
-// SALLYPORT_TEST_SEED, SALLYPORT_TEST_JOBS (2)
+// SALLYPORT_TEST_SEED, SALLYPORT_TEST_JOBS (3: they wait a good deal)
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -34,10 +34,14 @@ if (!existsSync(join(root, "node_modules"))) {
 must("building the SDK", [join(root, "sdk/typescript/build.mjs")]);
 must("building the tests", [join(root, "node_modules/typescript/bin/tsc"), "-p", here]);
 
+// The slow ones first, so that none of them is left to run alone.
+const SLOW = ["browser", "hostile", "backup", "sdk", "cli", "cohort"];
+const isSlow = (name) => SLOW.some((slow) => name.startsWith(slow));
 const files = readdirSync(here)
   .filter((name) => name.endsWith(".test.ts") && (wanted.length === 0 || wanted.some((part) => name.includes(part)) !== but))
+  .sort((a, b) => isSlow(b) - isSlow(a))
   .map((name) => join(dist, name.replace(/ts$/, "js")));
-const jobs = Number(process.env.SALLYPORT_TEST_JOBS ?? 2);
+const jobs = Number(process.env.SALLYPORT_TEST_JOBS ?? 3);
 
 // Node 18's own runner has no --test-concurrency; each file is a run of its own, `jobs` at a time.
 const FILE_WITHIN_MS = 600_000;
