@@ -61,8 +61,8 @@ static bool set_text(const struct flat_member *member, struct gate_question *out
     if (str_eq(member->name, S("key")))
         return secret_set(&out->key, text);
     if (str_eq(member->name, S("scopes")))
-        return text.n && text.n <= SCOPE_EXPR_MAX_BYTES &&
-               scope_expr_parse(text, &out->needs, &fault);
+        return text.n <= SCOPE_EXPR_MAX_BYTES && scope_expr_parse(text, &out->needs, &fault) &&
+               out->needs.n > 0;
     if (str_eq(member->name, S("clientAddress")))
         return text.n <= CLIENT_TEXT_MAX && net_addr_parse(text, &out->client);
     return false;
