@@ -117,15 +117,11 @@ static enum err write_page(struct cx *cx, const struct audit_filter *filter, str
     struct audit_rows rows;
 
     TRY(audit_page(cx, filter, &rows));
-    struct json_out j = http_reply_json(out, 200);
-    json_open_object(&j, STR_NONE);
-    json_open_array(&j, S("lines"));
+    struct json_out j = page_open(out, S("lines"));
     for (size_t i = 0; i < rows.n; i++)
         write_row(cx, &j, &rows.list[i]);
-    json_close_array(&j);
-    page_write_next(cx, &j, AUDIT_LIST, rows.has_more,
-                    rows.n ? rows.list[rows.n - 1].record.text[AUDIT_ID] : STR_NONE);
-    json_close_object(&j);
+    page_close(cx, &j, AUDIT_LIST, rows.has_more,
+               rows.n ? rows.list[rows.n - 1].record.text[AUDIT_ID] : STR_NONE);
     return E_OK;
 }
 

@@ -123,15 +123,11 @@ static enum err list_sessions_of(struct cx *cx, const struct http_req *req, str 
     wanted.limit = page.limit;
     TRY(auth_page_sessions(cx, &wanted, &sessions));
 
-    struct json_out j = http_reply_json(out, 200);
-    json_open_object(&j, STR_NONE);
-    json_open_array(&j, S("sessions"));
+    struct json_out j = page_open(out, S("sessions"));
     for (size_t i = 0; i < sessions.n; i++)
         write_session(&j, &sessions.list[i]);
-    json_close_array(&j);
-    page_write_next(cx, &j, SESSIONS_LIST, sessions.has_more,
-                    sessions.n ? sessions.list[sessions.n - 1].id : STR_NONE);
-    json_close_object(&j);
+    page_close(cx, &j, SESSIONS_LIST, sessions.has_more,
+               sessions.n ? sessions.list[sessions.n - 1].id : STR_NONE);
     return E_OK;
 }
 

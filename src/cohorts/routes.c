@@ -103,15 +103,11 @@ static enum err get_cohort(struct cx *cx, const struct http_req *req, struct htt
     TRY(read_filter(cx, req, &filter));
     TRY(cohorts_page(cx, &filter, &patients));
 
-    struct json_out j = http_reply_json(out, 200);
-    json_open_object(&j, STR_NONE);
-    json_open_array(&j, S("patients"));
+    struct json_out j = page_open(out, S("patients"));
     for (size_t i = 0; i < patients.n; i++)
         write_patient(&j, &patients.list[i]);
-    json_close_array(&j);
-    page_write_next(cx, &j, PATIENTS_LIST, patients.has_more,
-                    patients.n ? patients.list[patients.n - 1].id : STR_NONE);
-    json_close_object(&j);
+    page_close(cx, &j, PATIENTS_LIST, patients.has_more,
+               patients.n ? patients.list[patients.n - 1].id : STR_NONE);
     return E_OK;
 }
 

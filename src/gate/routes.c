@@ -129,9 +129,7 @@ static enum err get_tokens(struct cx *cx, const struct http_req *req, struct htt
 
     TRY(page_query(cx, req, TOKENS_LIST, &page));
     TRY(gate_page_tokens(cx, page.after, page.limit, &tokens));
-    struct json_out j = http_reply_json(out, 200);
-    json_open_object(&j, STR_NONE);
-    json_open_array(&j, S("gateTokens"));
+    struct json_out j = page_open(out, S("gateTokens"));
     for (size_t i = 0; i < tokens.n; i++) {
         json_open_object(&j, STR_NONE);
         json_put_text(&j, S("id"), tokens.list[i].id);
@@ -139,10 +137,8 @@ static enum err get_tokens(struct cx *cx, const struct http_req *req, struct htt
         json_put_time(&j, S("createdAt"), tokens.list[i].created_at_ms);
         json_close_object(&j);
     }
-    json_close_array(&j);
-    page_write_next(cx, &j, TOKENS_LIST, tokens.has_more,
-                    tokens.n ? tokens.list[tokens.n - 1].id : STR_NONE);
-    json_close_object(&j);
+    page_close(cx, &j, TOKENS_LIST, tokens.has_more,
+               tokens.n ? tokens.list[tokens.n - 1].id : STR_NONE);
     return E_OK;
 }
 

@@ -196,7 +196,23 @@ enum err page_query(struct cx *cx, const struct http_req *req, char list, struct
     return form_close(&form);
 }
 
+struct json_out page_open(struct http_reply *out, str member)
+{
+    struct json_out j = http_reply_json(out, 200);
+
+    json_open_object(&j, STR_NONE);
+    json_open_array(&j, member);
+    return j;
+}
+
 void page_write_next(struct cx *cx, struct json_out *j, char list, bool has_more, str last_id)
 {
     json_put_text(j, S("nextCursor"), has_more ? cursor_write(cx->arena, list, last_id) : STR_NONE);
+}
+
+void page_close(struct cx *cx, struct json_out *j, char list, bool has_more, str last_id)
+{
+    json_close_array(j);
+    page_write_next(cx, j, list, has_more, last_id);
+    json_close_object(j);
 }

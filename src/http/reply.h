@@ -64,9 +64,12 @@ void page_read(struct form *query, char list, struct page *out);
 enum err page_query(struct cx *cx, const struct http_req *req, char list, struct page *out);
 
 /*
- * "nextCursor": queries ask for one row more than the limit, and its presence says that there is
- * a next page; last_id is that of the last row shown.
+ * The answer of a list: {"sessions":[ …, then ],"nextCursor":…}. Queries ask for one row more than
+ * the limit, and its presence says that there is a next page; last_id is that of the last row
+ * shown.
  */
+struct json_out page_open(struct http_reply *out, str member);
 void page_write_next(struct cx *cx, struct json_out *j, char list, bool has_more, str last_id);
+void page_close(struct cx *cx, struct json_out *j, char list, bool has_more, str last_id);
 
 #endif

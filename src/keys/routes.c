@@ -59,9 +59,7 @@ static enum err get_keys(struct cx *cx, const struct http_req *req, struct http_
     TRY(page_query(cx, req, KEYS_LIST, &page));
     TRY(keys_page(cx, page.after, page.limit, &keys));
 
-    struct json_out j = http_reply_json(out, 200);
-    json_open_object(&j, STR_NONE);
-    json_open_array(&j, S("keys"));
+    struct json_out j = page_open(out, S("keys"));
     for (size_t i = 0; i < keys.n; i++)
         key_write(cx, &j, &keys.list[i], NULL);
     json_close_array(&j);

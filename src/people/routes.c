@@ -65,15 +65,11 @@ static enum err get_employers(struct cx *cx, const struct http_req *req, struct 
     TRY(page_query(cx, req, EMPLOYERS_LIST, &page));
     TRY(people_page_employers(cx, page.after, page.limit, &employers));
 
-    struct json_out j = http_reply_json(out, 200);
-    json_open_object(&j, STR_NONE);
-    json_open_array(&j, S("employers"));
+    struct json_out j = page_open(out, S("employers"));
     for (size_t i = 0; i < employers.n; i++)
         write_employer(cx, &j, &employers.list[i]);
-    json_close_array(&j);
-    page_write_next(cx, &j, EMPLOYERS_LIST, employers.has_more,
-                    employers.n ? employers.list[employers.n - 1].id : STR_NONE);
-    json_close_object(&j);
+    page_close(cx, &j, EMPLOYERS_LIST, employers.has_more,
+               employers.n ? employers.list[employers.n - 1].id : STR_NONE);
     return E_OK;
 }
 
@@ -118,15 +114,10 @@ static enum err get_users(struct cx *cx, const struct http_req *req, struct http
     TRY(form_close(&form));
     TRY(people_page_users(cx, employer_id, page.after, page.limit, &users));
 
-    struct json_out j = http_reply_json(out, 200);
-    json_open_object(&j, STR_NONE);
-    json_open_array(&j, S("users"));
+    struct json_out j = page_open(out, S("users"));
     for (size_t i = 0; i < users.n; i++)
         write_user(cx, &j, &users.list[i]);
-    json_close_array(&j);
-    page_write_next(cx, &j, USERS_LIST, users.has_more,
-                    users.n ? users.list[users.n - 1].id : STR_NONE);
-    json_close_object(&j);
+    page_close(cx, &j, USERS_LIST, users.has_more, users.n ? users.list[users.n - 1].id : STR_NONE);
     return E_OK;
 }
 
