@@ -1,7 +1,6 @@
 /* Growing byte buffers with a ceiling. */
 #include "base/buf.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,15 +75,27 @@ void buf_put(struct buf *b, str s)
 
 void buf_put_byte(struct buf *b, char c)
 {
-    buf_put(b, (str){&c, 1});
+    char *room = buf_room(b, 1);
+
+    if (!room)
+        return;
+    *room = c;
+    b->n++;
 }
 
+/* By hand: each reply has several, and printf costs more than all the rest of a number. */
 void buf_put_int(struct buf *b, int64_t value)
 {
-    char digits[24];
-    int n = snprintf(digits, sizeof digits, "%" PRId64, value);
+    char digits[20];
+    size_t at = sizeof digits;
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
 
-    buf_put(b, (str){digits, (size_t)n});
+    do
+        digits[--at] = (char)('0' + rest % 10);
+    while (rest /= 10);
+    if (value < 0)
+        digits[--at] = '-';
+    buf_put(b, (str){digits + at, sizeof digits - at});
 }
 
 void buf_printf(struct buf *b, const char *format, ...)

@@ -81,6 +81,13 @@ str json_text(const json_t *value)
 
 /* ---- writing ---- */
 
+const bool json_plain[256] = {
+    [' ' ... '!'] = true,
+    ['#' ... '['] = true,
+    [']' ... '~'] = true,
+    [128 ... 255] = true,
+};
+
 static void put_quoted(struct buf *out, str text)
 {
     static const char hex[] = "0123456789abcdef";
@@ -89,7 +96,7 @@ static void put_quoted(struct buf *out, str text)
     buf_put_byte(out, '"');
     for (size_t i = 0; i < text.n; i++) {
         unsigned char c = (unsigned char)text.p[i];
-        if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
+        if (json_plain[c])
             continue;
         buf_put(out, str_sub(text, plain_from, i - plain_from));
         plain_from = i + 1;

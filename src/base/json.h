@@ -33,6 +33,9 @@ enum err json_read(struct cx *cx, str text, json_t **out);
 /* A string value as a loan that lives as long as the value; STR_NONE if it is not a string. */
 str json_text(const json_t *value);
 
+/* Bytes that stand in a JSON text as they are. */
+extern const bool json_plain[256];
+
 /* ---- writing ---- */
 
 struct json_out {

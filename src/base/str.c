@@ -84,11 +84,24 @@ str str_trim(str s)
     return s;
 }
 
+/* memmem prepares itself for long needles, which costs more than these searches take. */
+static const char *find(str s, str part)
+{
+    if (part.n == 0 || part.n > s.n)
+        return NULL;
+    const char *stop = s.p + s.n - part.n + 1;
+    for (const char *at = s.p; at < stop; at++) {
+        at = memchr(at, part.p[0], (size_t)(stop - at));
+        if (!at || memcmp(at, part.p, part.n) == 0)
+            return at;
+    }
+    return NULL;
+}
+
 str str_cut(str *rest, str separator)
 {
     str whole = *rest;
-    const char *at =
-        whole.n && separator.n ? memmem(whole.p, whole.n, separator.p, separator.n) : NULL;
+    const char *at = find(whole, separator);
 
     if (!at) {
         *rest = STR_NONE;

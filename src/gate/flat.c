@@ -1,5 +1,7 @@
 #include "gate/flat.h"
 
+#include "base/json.h"
+
 enum { DIGITS_MAX = 9 };
 
 struct reader {
@@ -24,9 +26,10 @@ static bool take(struct reader *r, char byte)
     return true;
 }
 
+/* Whether what is not ASCII is UTF-8 is for the full reader to say. */
 static bool is_plain(char byte)
 {
-    return byte >= ' ' && byte <= '~' && byte != '"' && byte != '\\';
+    return (unsigned char)byte < 128 && json_plain[(unsigned char)byte];
 }
 
 static bool take_text(struct reader *r, str *out)

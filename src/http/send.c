@@ -80,18 +80,6 @@ static str reply_body(const struct http_reply *reply)
     return str_is_none(reply->static_body) ? buf_str(&reply->body) : reply->static_body;
 }
 
-/* Digits by hand: this is written for each reply, and printf costs more than all the rest. */
-static void put_number(struct buf *out, uint64_t value)
-{
-    char digits[20];
-    size_t at = sizeof digits;
-
-    do
-        digits[--at] = (char)('0' + value % 10);
-    while (value /= 10);
-    buf_put(out, (str){digits + at, sizeof digits - at});
-}
-
 static void put_field(struct buf *out, str name, str value)
 {
     buf_put(out, name);
@@ -106,7 +94,7 @@ static void write_head(struct http_loop *loop, const struct http_call *call, siz
     const struct http_reply *reply = &call->reply;
 
     buf_put(out, S("HTTP/1.1 "));
-    put_number(out, (uint64_t)reply->status);
+    buf_put_int(out, reply->status);
     buf_put(out, S(" "));
     buf_put(out, status_text(reply->status));
     buf_put(out, S("\r\ndate: "));
@@ -114,7 +102,7 @@ static void write_head(struct http_loop *loop, const struct http_call *call, siz
     buf_put(out, S("\r\n"));
     if (status_has_body(reply->status)) {
         buf_put(out, S("content-length: "));
-        put_number(out, body_bytes);
+        buf_put_int(out, (int64_t)body_bytes);
         buf_put(out, S("\r\n"));
         if (!str_is_none(reply->content_type))
             put_field(out, S("content-type"), reply->content_type);
