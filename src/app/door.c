@@ -505,7 +505,7 @@ static enum http_next judge_key(struct visit *v, struct http_call *call)
         v->reply->closes = true;
     if (v->route->access.kind == ACCESS_SESSION && v->facts.text.fault != KEY_TEXT_IN_WRONG_PLACE)
         return refuse_now(v, refuse_key_on_session_route(v));
-    if (keys_decide(v->cx.arena, &v->req->api_key, &v->facts, &v->answer) == KEYS_ASK_STORE)
+    if (keys_decide(&v->cx, &v->req->api_key, &v->facts, &v->answer) == KEYS_ASK_STORE)
         return HTTP_ASK_STORE;
     enum err e = after_decision(v);
     return e == E_OK ? let_in(v, call) : refuse_now(v, e);

@@ -72,6 +72,8 @@ static struct keys_settings keys_of(const struct config *config)
         .scopes_may_widen = config->key_scopes_may_widen,
         .live_max = config->api_key_limit,
         .guesses_a_minute = config->guess_limit,
+        .cache_max = config->key_cache_max,
+        .unknown_reads_per_s = config->unknown_reads_per_s,
         .version_is_required = config->api_version_required,
     };
 }
@@ -228,8 +230,9 @@ static void tick_second(struct parts *parts, int64_t second)
     DROP(arena) struct arena *arena = arena_new();
     struct cx cx = parts_cx(parts, arena, "flushing usage");
 
-    if (keys_flush_usage(&cx) != E_OK)
-        log_event(&cx, LOG_WARN, "usage.not_flushed", F("detail", cx.failure.detail));
+    if (keys_tick(&cx) != E_OK)
+        log_event(&cx, LOG_WARN, "keys.not_kept_up", F("doing", str_of(cx.doing)),
+                  F("detail", cx.failure.detail));
     cx.doing = "reading the keys";
     if (store_is_shared(parts->store) && keys_learn_store(&cx) != E_OK)
         log_event(&cx, LOG_WARN, "keys.not_learned", F("detail", cx.failure.detail));

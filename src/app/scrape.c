@@ -65,8 +65,30 @@ static void put_store(struct metric_page *page, const struct scrape *s)
     metric_put_int(page, "sallyport_store_checkpoints_total",
                    "SQLite: times the log was moved into the database.", METRIC_COUNTER,
                    stats.checkpoints);
+}
+
+static void put_keys(struct metric_page *page)
+{
+    struct keys_stats stats;
+
+    keys_count(&stats);
     metric_put_int(page, "sallyport_key_table_keys", "API keys held in memory.", METRIC_GAUGE,
-                   (int64_t)keys_in_memory());
+                   stats.in_memory);
+    metric_put_int(page, "sallyport_key_table_bytes", "What they take.", METRIC_GAUGE, stats.bytes);
+    metric_put_int(page, "sallyport_key_table_evictions_total",
+                   "API keys that made room for others.", METRIC_COUNTER, stats.evictions);
+    metric_put_int(page, "sallyport_key_reads_found_total",
+                   "Reads of the store for a key that was not in memory.", METRIC_COUNTER,
+                   stats.reads_found);
+    metric_put_int(page, "sallyport_key_reads_absent_total",
+                   "Reads of the store for a key that does not exist.", METRIC_COUNTER,
+                   stats.reads_absent);
+    metric_put_int(page, "sallyport_key_reads_saved_total",
+                   "Unknown keys refused on the filter's word, without a read.", METRIC_COUNTER,
+                   stats.reads_saved);
+    metric_put_int(page, "sallyport_key_filter_bytes",
+                   "The filter of unknown keys; 0 until it has been built.", METRIC_GAUGE,
+                   stats.filter_bytes);
 }
 
 static void put_process(struct metric_page *page, const struct scrape *s)
@@ -93,6 +115,7 @@ static void write_page(struct scrape *s, struct metric_page *page)
     metrics_write(door_metrics(s->door), page);
     put_engine(page, s);
     put_store(page, s);
+    put_keys(page);
     log_write_metrics(page);
     put_process(page, s);
     metric_page_end(page);

@@ -23,10 +23,10 @@ static struct decide_facts facts_of(const struct cx *cx, const struct gate_quest
 static enum err judge(struct cx *cx, const struct gate_question *question,
                       const struct decide_facts *facts, struct keys_answer *out)
 {
-    if (keys_decide(cx->arena, &question->key, facts, out) == KEYS_DECIDED)
-        return E_OK;
     /* Guesses are the end client's, where it is named; the gateway is nobody who guesses. */
     cx->peer = (struct net_addr){0};
+    if (keys_decide(cx, &question->key, facts, out) == KEYS_DECIDED)
+        return E_OK;
     return cx->must_not_wait ? E_ASK_WORKER : keys_admit(cx, &question->key, facts, out);
 }
 

@@ -30,6 +30,8 @@ struct keys_settings {
     bool scopes_may_widen;
     int64_t live_max;         /* keys of one employer that are not revoked */
     int64_t guesses_a_minute; /* unknown keys per client address; 0 = not counted */
+    int64_t cache_max;        /* keys in memory; read at the start only */
+    int64_t unknown_reads_per_s;
     bool version_is_required;
 };
 
@@ -59,18 +61,32 @@ struct keys_answer {
 };
 
 /*
- * Decide by the key table alone: no store, no waiting; for I/O threads. Facts other than the key's
- * text are complete. A call that passes is counted; one that is refused is charged as refused.
+ * Decide by what is in memory: no store, no waiting; for I/O threads. Facts other than the key's
+ * text are complete. A call that passes is counted; one that is refused is charged as refused; an
+ * unknown key counts as a guess of the client, or where that is not known of cx->peer.
  */
-enum keys_door keys_decide(struct arena *arena, const struct secret *key,
+enum keys_door keys_decide(struct cx *cx, const struct secret *key,
                            const struct decide_facts *facts, struct keys_answer *out);
 
 /* The same, reading the store for a key that is not in the table. For workers. E_STORE_DOWN. */
 enum err keys_admit(struct cx *cx, const struct secret *key, const struct decide_facts *facts,
                     struct keys_answer *out);
 
-/* How many keys the table holds, for metrics. */
-size_t keys_in_memory(void);
+/* For metrics. */
+struct keys_stats {
+    int64_t in_memory; /* keys, and what they take */
+    int64_t bytes;
+    int64_t evictions;    /* keys that made room for others */
+    int64_t reads_found;  /* reads of the store for a secret that was not in memory */
+    int64_t reads_absent; /* and for one that does not exist */
+    int64_t reads_saved;  /* what the filter calls unknown, without a read */
+    int64_t filter_bytes; /* 0: there is none yet */
+};
+
+void keys_count(struct keys_stats *out);
+
+/* Work of each second: write usage down, build the filter of unknown keys. */
+enum err keys_tick(struct cx *cx);
 
 /* ---- for other capabilities ---- */
 

@@ -12,6 +12,7 @@
 #include "crypto/random.h"
 #include "keys/guesses.h"
 #include "keys/table.h"
+#include "keys/unknown.h"
 
 /* Swapped by a reload; has_imported only ever rises. */
 static struct keys_settings first;
@@ -23,7 +24,8 @@ void keys_start(const struct keys_settings *chosen)
     first = *chosen;
     atomic_store(&settings, &first);
     atomic_store(&has_imported, false);
-    table_start();
+    table_start(chosen->cache_max);
+    unknown_start(chosen->unknown_reads_per_s);
     guesses_start(chosen->guesses_a_minute);
 }
 
@@ -31,11 +33,13 @@ void keys_use(const struct keys_settings *chosen)
 {
     atomic_store(&settings, chosen);
     guesses_use(chosen->guesses_a_minute);
+    unknown_use(chosen->unknown_reads_per_s);
 }
 
 void keys_stop(void)
 {
     table_stop();
+    unknown_stop();
     guesses_stop();
 }
 
@@ -63,9 +67,28 @@ enum err keys_learn_store(struct cx *cx)
     return E_OK;
 }
 
-size_t keys_in_memory(void)
+void keys_count(struct keys_stats *out)
 {
-    return table_count();
+    struct table_stats table;
+    struct unknown_stats unknown;
+
+    table_count(&table);
+    unknown_count(&unknown);
+    *out = (struct keys_stats){.in_memory = table.keys,
+                               .bytes = table.bytes,
+                               .evictions = table.evictions,
+                               .reads_found = unknown.found,
+                               .reads_absent = unknown.absent,
+                               .reads_saved = unknown.believed,
+                               .filter_bytes = unknown.filter_bytes};
+}
+
+enum err keys_tick(struct cx *cx)
+{
+    enum err flushed = keys_flush_usage(cx);
+    enum err built = unknown_tick(cx, (struct rate_now){cx->now_ms, time_mono_ns()});
+
+    return flushed == E_OK ? built : flushed;
 }
 
 void keys_forget_all(void)
@@ -92,20 +115,38 @@ static bool is_hopeless(const struct key_text_verdict *text, const struct secret
     }
 }
 
-enum keys_door keys_decide(struct arena *arena, const struct secret *key,
-                           const struct decide_facts *facts, struct keys_answer *out)
+/* A client that hides its address behind a proxy is counted by the proxy's. */
+static void decide_unknown(const struct cx *cx, const struct decide_facts *facts,
+                           struct keys_answer *out)
 {
+    const struct net_addr *guesser = facts->client.family == NET_NONE ? &cx->peer : &facts->client;
     struct meters none = {0};
 
-    *out = (struct keys_answer){0};
-    /* An imported key has a text of its own; once found, its form is no fault. */
-    if (facts->text.fault == KEY_TEXT_OK || !is_hopeless(&facts->text, key)) {
-        struct sha256 digest = digest_sha256(secret_reveal(key));
-        struct decide_facts found = *facts;
-        found.text.fault = KEY_TEXT_OK;
-        return table_decide(arena, &digest, &found, out) ? KEYS_DECIDED : KEYS_ASK_STORE;
-    }
     out->verdict = decide(NULL, facts, none, &none);
+    if (out->verdict.code != E_INVALID_API_KEY || facts->text.fault != KEY_TEXT_OK)
+        return;
+    struct rate_verdict guesses = guesses_count(guesser, facts->now);
+    if (!guesses.is_allowed)
+        out->verdict = (struct verdict){.code = E_RATE_LIMITED, .rate = guesses};
+}
+
+enum keys_door keys_decide(struct cx *cx, const struct secret *key,
+                           const struct decide_facts *facts, struct keys_answer *out)
+{
+    *out = (struct keys_answer){0};
+    if (is_hopeless(&facts->text, key)) {
+        decide_unknown(cx, facts, out);
+        return KEYS_DECIDED;
+    }
+    /* An imported key has a text of its own; once found, its form is no fault. */
+    struct sha256 digest = digest_sha256(secret_reveal(key));
+    struct decide_facts found = *facts;
+    found.text.fault = KEY_TEXT_OK;
+    if (table_decide(cx->arena, &digest, &found, out))
+        return KEYS_DECIDED;
+    if (unknown_may_read(&digest, facts->now))
+        return KEYS_ASK_STORE;
+    decide_unknown(cx, facts, out);
     return KEYS_DECIDED;
 }
 
@@ -124,35 +165,27 @@ static enum err look_up(struct cx *cx, struct tx *tx, void *arg)
     return e == E_ABSENT ? E_OK : e;
 }
 
-/* A client that hides its address behind a proxy is counted by the proxy's. */
-static void decide_unknown(const struct cx *cx, const struct decide_facts *facts,
-                           struct keys_answer *out)
-{
-    const struct net_addr *guesser = facts->client.family == NET_NONE ? &cx->peer : &facts->client;
-    struct meters none = {0};
-
-    out->verdict = decide(NULL, facts, none, &none);
-    if (out->verdict.code != E_INVALID_API_KEY || facts->text.fault != KEY_TEXT_OK)
-        return;
-    struct rate_verdict guesses = guesses_count(guesser, facts->now);
-    if (!guesses.is_allowed)
-        out->verdict = (struct verdict){.code = E_RATE_LIMITED, .rate = guesses};
-}
-
 enum err keys_admit(struct cx *cx, const struct secret *key, const struct decide_facts *facts,
                     struct keys_answer *out)
 {
     struct lookup lookup = {.digest = digest_sha256(secret_reveal(key))};
 
-    while (keys_decide(cx->arena, key, facts, out) == KEYS_ASK_STORE) {
+    if (keys_decide(cx, key, facts, out) == KEYS_DECIDED)
+        return E_OK;
+    if (!unknown_begin_read(&lookup.digest, facts->now)) {
+        decide_unknown(cx, facts, out);
+        return E_OK;
+    }
+    do {
         uint64_t epoch = table_epoch();
         TRY(store_read(cx, look_up, &lookup));
+        unknown_was_read(&lookup.digest, lookup.is_found, facts->now);
         if (!lookup.is_found) {
             decide_unknown(cx, facts, out);
             return E_OK;
         }
-        table_put(epoch, facts->now.mono_ns, &lookup.row);
-    }
+        table_put(epoch, facts->now, &lookup.row);
+    } while (keys_decide(cx, key, facts, out) == KEYS_ASK_STORE);
     return E_OK;
 }
 

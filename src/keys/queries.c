@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/banned.h"
+#include "keys/unknown.h"
 
 /* The columns of struct key, in the order read_key reads them. */
 #define KEY_COLUMNS                                                                                \
@@ -79,10 +80,40 @@ enum err keys_insert_secret(struct tx *tx, str key_id, const struct key_secret *
         " is_imported) VALUES ($1, $2, $3, 0, 0, $4)";
     char hex[2 * SHA256_BYTES];
 
+    /* Before the commit: if there is none, the filter has a digest too many. */
+    unknown_add(&secret->digest);
     return tx_exec(tx, sql,
                    BIND(TEXT(digest_text(&secret->digest, hex)), TEXT(key_id), INT(now_ms),
                         INT(secret->is_imported)),
                    NULL);
+}
+
+enum err keys_count_secrets(struct tx *tx, int64_t *out)
+{
+    return tx_one_int(tx, "SELECT count(*) FROM api_key_secret", BIND(), out);
+}
+
+static bool parse_digest(str hex, struct sha256 *out)
+{
+    for (size_t i = 0; i < SHA256_BYTES && hex.n == 2 * SHA256_BYTES; i++)
+        out->bytes[i] = (uint8_t)(hex_value(hex.p[2 * i]) << 4 | hex_value(hex.p[2 * i + 1]));
+    return hex.n == 2 * SHA256_BYTES;
+}
+
+enum err keys_page_digests(struct tx *tx, const struct sha256 *after, int64_t max,
+                           struct sha256 *out, size_t *n)
+{
+    static const char sql[] =
+        "SELECT digest FROM api_key_secret WHERE digest > $1 ORDER BY digest LIMIT $2";
+    DROP(rows) struct rows *rows = NULL;
+    char hex[2 * SHA256_BYTES];
+    enum err e = E_OK;
+
+    *n = 0;
+    TRY(tx_query(tx, sql, BIND(TEXT(digest_text(after, hex)), INT(max)), &rows));
+    while (*n < (size_t)max && rows_next(rows, &e))
+        *n += parse_digest(rows_text(rows, 0), &out[*n]);
+    return e;
 }
 
 enum err keys_count_live(struct tx *tx, str employer_id, int64_t *out)

@@ -60,6 +60,13 @@ enum err keys_find_by_digest(struct cx *cx, struct tx *tx, const struct sha256 *
 
 enum err keys_count_imported(struct tx *tx, int64_t *out);
 
+/* Of all keys, whatever has become of them. */
+enum err keys_count_secrets(struct tx *tx, int64_t *out);
+
+/* At most `max` of them in their order, after that one. */
+enum err keys_page_digests(struct tx *tx, const struct sha256 *after, int64_t max,
+                           struct sha256 *out, size_t *n);
+
 enum err keys_add_usage(struct tx *tx, str id, int64_t requests, int64_t last_at_ms, str last_ip);
 
 #endif

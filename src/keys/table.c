@@ -1,109 +1,63 @@
 /*
- * Keys in memory. Shared state: `table`, all of it guarded by table.lock; meters and usage are
- * atomics, or behind their own small lock, so that deciding takes the read side only.
+ * Shared state: `table`. Readers look without a lock, by the rules of keys/entries.h; every change
+ * is made under table.lock.
  */
 #include "keys/table.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include "base/banned.h"
-#include "base/hash.h"
-
-enum { ID_TEXT_BYTES = 40 };
+#include "base/rcu.h"
 
 /* Where other processes change keys too, an entry is believed for this long. */
-#define SHARED_FRESH_NS (INT64_C(1000) * 1000 * 1000)
-
-/* One key: stays for the life of the process once it has been used. */
-struct cached_key {
-    UT_hash_handle hh; /* by id */
-    char id[ID_TEXT_BYTES];
-    char employer_id[ID_TEXT_BYTES];
-    struct decide_key policy; /* of all its secrets; owns policy.cidrs */
-    uint64_t stale_before;    /* secrets filled before this epoch are read again */
-    _Atomic int64_t granted;
-    _Atomic int64_t refused;
-    pthread_mutex_t usage_lock;
-    int64_t requests; /* not yet flushed */
-    int64_t last_at_ms;
-    struct net_addr last_addr;
-    bool has_usage;
-};
-
-struct cached_secret {
-    UT_hash_handle hh; /* by digest */
-    struct sha256 digest;
-    struct cached_key *key;
-    int64_t rotated_at_ms;
-    int64_t ends_at_ms;
-    uint64_t filled_at; /* epoch */
-    int64_t read_at_ns; /* monotonic: before the store was read */
+enum {
+    SHARED_FRESH_MS = 1000,
+    NS_PER_MS = 1000 * 1000,
+    LOOKS_FOR_WHOLE = 256,
+    KEYS_MAX_DEFAULT = 1000
 };
 
 static struct {
-    pthread_rwlock_t lock;
-    struct cached_key *keys;
-    struct cached_secret *secrets;
-    uint64_t epoch;     /* raised by every change */
-    uint64_t all_stale; /* secrets filled before this epoch are stale */
-    bool is_shared;     /* other processes change keys as well */
-} table;
+    pthread_mutex_t lock;
+    struct entries entries;
+    struct used used;
+    _Atomic uint64_t epoch;      /* raised by every change */
+    _Atomic uint32_t generation; /* keys of an earlier one are stale */
+    atomic_bool is_shared;       /* other processes change keys as well */
+    uint32_t hand;               /* where the last look for room ended */
+    int64_t evictions;
+} table = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-void table_start(void)
+void table_start(int64_t keys_max)
 {
-    pthread_rwlock_init(&table.lock, NULL);
-}
-
-void table_set_shared(bool is_shared)
-{
-    pthread_rwlock_wrlock(&table.lock);
-    table.is_shared = is_shared;
-    pthread_rwlock_unlock(&table.lock);
+    entries_start(&table.entries, (uint32_t)(keys_max ? keys_max : KEYS_MAX_DEFAULT));
+    atomic_store(&table.epoch, 0);
+    atomic_store(&table.generation, 0);
+    atomic_store(&table.is_shared, false);
+    table.hand = 0;
+    table.evictions = 0;
 }
 
 void table_stop(void)
 {
-    struct cached_secret *secret, *next_secret;
-    struct cached_key *key, *next_key;
-
-    HASH_ITER(hh, table.secrets, secret, next_secret)
-    {
-        HASH_DEL(table.secrets, secret);
-        free(secret);
-    }
-    HASH_ITER(hh, table.keys, key, next_key)
-    {
-        HASH_DEL(table.keys, key);
-        pthread_mutex_destroy(&key->usage_lock);
-        free((void *)key->policy.cidrs);
-        free(key);
-    }
-    pthread_rwlock_destroy(&table.lock);
-    memset(&table, 0, sizeof table);
+    entries_stop(&table.entries);
+    usage_stop(&table.used);
 }
 
-size_t table_count(void)
+void table_set_shared(bool is_shared)
 {
-    pthread_rwlock_rdlock(&table.lock);
-    size_t n = HASH_COUNT(table.keys);
-    pthread_rwlock_unlock(&table.lock);
-    return n;
+    atomic_store(&table.is_shared, is_shared);
+}
+
+void table_count(struct table_stats *out)
+{
+    pthread_mutex_lock(&table.lock);
+    *out = (struct table_stats){.keys = table.entries.keys.n,
+                                .bytes = (int64_t)entries_bytes(&table.entries),
+                                .evictions = table.evictions};
+    pthread_mutex_unlock(&table.lock);
 }
 
 /* ---- deciding ---- */
-
-static void count_use(struct cached_key *key, const struct decide_facts *facts)
-{
-    pthread_mutex_lock(&key->usage_lock);
-    key->requests++;
-    key->last_at_ms = facts->now.wall_ms;
-    key->last_addr = facts->client;
-    key->has_usage = true;
-    pthread_mutex_unlock(&key->usage_lock);
-}
 
 /* Decide and store the meters; where another thread was faster, decide again from its state. */
 static struct verdict decide_metered(struct cached_key *key, const struct decide_key *policy,
@@ -124,21 +78,23 @@ static struct verdict decide_metered(struct cached_key *key, const struct decide
     }
 }
 
-static struct decide_key policy_of(const struct cached_secret *secret)
+static struct decide_key policy_of(const struct cached_key *key, const struct cached_secret *secret)
 {
-    struct decide_key policy = secret->key->policy;
+    struct decide_key policy = key->rights->policy;
 
+    policy.expires_at_ms = key->expires_at_ms;
     policy.rotated_at_ms = secret->rotated_at_ms;
     policy.secret_ends_at_ms = secret->ends_at_ms;
     return policy;
 }
 
-static void answer_locked(struct arena *arena, struct cached_secret *secret,
-                          const struct decide_facts *facts, struct keys_answer *out)
+static void answer(struct arena *arena, const struct cached_secret *secret,
+                   const struct decide_facts *facts, struct keys_answer *out)
 {
-    struct cached_key *key = secret->key;
+    struct cached_key *key = entries_key(&table.entries, secret->key);
+    str employer_id = arena_dup(arena, key->rights->employer_id);
 
-    out->key = policy_of(secret);
+    out->key = policy_of(key, secret);
     out->is_known = true;
     out->verdict = decide_metered(key, &out->key, facts);
     /* The explanation of a refusal never shows the list, so its array stays behind. */
@@ -146,188 +102,248 @@ static void answer_locked(struct arena *arena, struct cached_secret *secret,
     out->key.n_cidrs = 0;
     out->who = (struct principal){
         .kind = PRINCIPAL_KEY,
-        .id = arena_dup(arena, str_of(key->id)),
-        .employer_id = arena_dup(arena, str_of(key->employer_id)),
-        .home_employer_id = arena_dup(arena, str_of(key->employer_id)),
-        .scopes = key->policy.scopes,
+        .id = arena_dup(arena, entries_id(key)),
+        .employer_id = employer_id,
+        .home_employer_id = employer_id,
+        .scopes = out->key.scopes,
     };
     if (out->verdict.code == E_OK)
-        count_use(key, facts);
+        usage_note(&table.used, key, secret->key, facts->now.wall_ms, &facts->client);
+    /* Looked at first: a line that is only read is shared by all processors. */
+    if (!atomic_load_explicit(&key->is_hot, memory_order_relaxed))
+        atomic_store_explicit(&key->is_hot, true, memory_order_relaxed);
 }
 
-static bool is_fresh_locked(const struct cached_secret *secret, const struct decide_facts *facts)
+static uint32_t ms_of(int64_t mono_ns)
 {
-    if (!secret || secret->filled_at < secret->key->stale_before ||
-        secret->filled_at < table.all_stale)
+    return (uint32_t)(mono_ns / NS_PER_MS);
+}
+
+static bool is_fresh(const struct cached_secret *secret, const struct decide_facts *facts)
+{
+    const struct cached_key *key = entries_key(&table.entries, secret->key);
+
+    if (atomic_load(&key->is_stale) || key->generation != atomic_load(&table.generation))
         return false;
-    return !table.is_shared || facts->now.mono_ns - secret->read_at_ns < SHARED_FRESH_NS;
+    return !atomic_load_explicit(&table.is_shared, memory_order_relaxed) ||
+           ms_of(facts->now.mono_ns) - secret->read_at_ms < SHARED_FRESH_MS;
 }
 
 bool table_decide(struct arena *arena, const struct sha256 *digest,
                   const struct decide_facts *facts, struct keys_answer *out)
 {
-    struct cached_secret *secret;
+    rcu_thread_begin();
+    rcu_enter();
+    uint32_t number = entries_find_secret(&table.entries, digest);
+    const struct cached_secret *secret = number ? entries_secret(&table.entries, number) : NULL;
+    bool is_there = secret && is_fresh(secret, facts);
+    if (is_there)
+        answer(arena, secret, facts, out);
+    rcu_leave();
+    return is_there;
+}
 
-    pthread_rwlock_rdlock(&table.lock);
-    HASH_FIND(hh, table.secrets, digest->bytes, SHA256_BYTES, secret);
-    bool is_fresh = is_fresh_locked(secret, facts);
-    if (is_fresh)
-        answer_locked(arena, secret, facts, out);
-    pthread_rwlock_unlock(&table.lock);
-    return is_fresh;
+/* ---- room ---- */
+
+static bool is_whole(const struct cached_key *key, struct rate_now now)
+{
+    const struct rate_policy *policy = &key->rights->policy.rate;
+    struct rate_verdict after_one;
+
+    rate_judge(policy, atomic_load(&key->granted), now, 1, &after_one);
+    return after_one.limit == 0 || after_one.remaining == policy->requests - 1;
+}
+
+/* Second chance: who was used since the hand last came by is passed over once. */
+static bool may_leave(struct cached_key *key)
+{
+    return key->rights && !atomic_exchange(&key->is_hot, false) && atomic_load(&key->requests) == 0;
+}
+
+static uint32_t step_hand_locked(void)
+{
+    table.hand = table.hand % table.entries.keys.n_used + 1;
+    return table.hand;
+}
+
+/* Anybody but `but`. Ends: two rounds make every key one that may leave, if its use is put aside.
+ */
+static uint32_t choose_locked(uint32_t but, struct rate_now now)
+{
+    uint32_t second_best = 0;
+
+    for (uint32_t looks = 1;; looks++) {
+        uint32_t number = step_hand_locked();
+        struct cached_key *key = entries_key(&table.entries, number);
+        if (looks % (2 * table.entries.keys.n_used) == 0)
+            usage_stash(&table.used, &table.entries);
+        if (number == but || !may_leave(key))
+            continue;
+        if (is_whole(key, now))
+            return number;
+        second_best = second_best ? second_best : number;
+        if (looks >= LOOKS_FOR_WHOLE)
+            return second_best;
+    }
+}
+
+static void evict_locked(uint32_t but, struct rate_now now)
+{
+    uint32_t number = choose_locked(but, now);
+
+    entries_hide_secrets(&table.entries, number);
+    rcu_wait();
+    if (atomic_load(&entries_key(&table.entries, number)->requests))
+        usage_stash(&table.used, &table.entries);
+    entries_free_secrets(&table.entries, number);
+    entries_free_key(&table.entries, number);
+    table.evictions++;
 }
 
 /* ---- filling ---- */
 
-static void copy_id(char out[ID_TEXT_BYTES], str id)
+static bool is_same_limit(const struct rate_policy *a, const struct rate_policy *b)
 {
-    size_t n = id.n < ID_TEXT_BYTES - 1 ? id.n : ID_TEXT_BYTES - 1;
-
-    memcpy(out, id.p, n);
-    out[n] = '\0';
+    return a->requests == b->requests && a->window_ms == b->window_ms &&
+           a->algorithm == b->algorithm;
 }
 
-static struct cached_key *key_get_locked(str id)
+static bool is_as_read_locked(const struct cached_key *key, const struct rights *rights,
+                              const struct key_row *row)
 {
-    struct cached_key *key;
+    return key->rights == rights && key->expires_at_ms == row->key.expires_at_ms &&
+           !atomic_load(&key->is_stale) && key->generation == atomic_load(&table.generation);
+}
 
-    HASH_FIND(hh, table.keys, id.p, id.n, key);
-    if (!key) {
-        key = mem_new(sizeof *key);
-        copy_id(key->id, id);
-        pthread_mutex_init(&key->usage_lock, NULL);
-        HASH_ADD_KEYPTR(hh, table.keys, key->id, id.n, key);
+/* Its other secrets are read again when they are used: the change may have been about them. */
+static void rewrite_locked(struct cached_key *key, uint32_t number, const struct rights *rights,
+                           const struct key_row *row)
+{
+    atomic_store(&key->is_stale, true);
+    entries_hide_secrets(&table.entries, number);
+    rcu_wait();
+    entries_free_secrets(&table.entries, number);
+    if (!is_same_limit(&key->rights->policy.rate, &rights->policy.rate)) {
+        /* A state counted under another limit means nothing under this one. */
+        atomic_store(&key->granted, 0);
+        atomic_store(&key->refused, 0);
     }
-    return key;
+    rights_release(key->rights);
+    key->rights = rights;
+    key->expires_at_ms = row->key.expires_at_ms;
+    key->generation = atomic_load(&table.generation);
+    atomic_store(&key->is_stale, false);
 }
 
-static struct cached_secret *secret_get_locked(const struct sha256 *digest)
+static uint32_t add_key_locked(const struct rights *rights, const struct key_row *row,
+                               struct rate_now now)
 {
-    struct cached_secret *secret;
+    if (table.entries.keys.n == table.entries.keys.max)
+        evict_locked(0, now);
+    uint32_t number = entries_add_key(&table.entries, row->key.id);
+    struct cached_key *key = entries_key(&table.entries, number);
+    key->rights = rights;
+    key->expires_at_ms = row->key.expires_at_ms;
+    key->generation = atomic_load(&table.generation);
+    atomic_store(&key->is_hot, true);
+    return number;
+}
 
-    HASH_FIND(hh, table.secrets, digest->bytes, SHA256_BYTES, secret);
-    if (!secret) {
-        secret = mem_new(sizeof *secret);
-        secret->digest = *digest;
-        HASH_ADD_KEYPTR(hh, table.secrets, secret->digest.bytes, SHA256_BYTES, secret);
+static uint32_t put_key_locked(const struct key_row *row, struct rate_now now)
+{
+    uint32_t number = entries_find_key(&table.entries, row->key.id);
+    const struct rights *rights = rights_hold(row);
+
+    if (!number)
+        return add_key_locked(rights, row, now);
+    struct cached_key *key = entries_key(&table.entries, number);
+    if (is_as_read_locked(key, rights, row))
+        rights_release(rights);
+    else
+        rewrite_locked(key, number, rights, row);
+    return number;
+}
+
+static bool is_same_secret(const struct cached_secret *a, const struct cached_secret *b)
+{
+    return a->rotated_at_ms == b->rotated_at_ms && a->ends_at_ms == b->ends_at_ms &&
+           a->read_at_ms == b->read_at_ms;
+}
+
+static void put_secret_locked(uint32_t key, const struct cached_secret *secret, struct rate_now now)
+{
+    uint32_t number = entries_find_secret(&table.entries, &secret->digest);
+
+    if (number && is_same_secret(entries_secret(&table.entries, number), secret))
+        return;
+    if (number) {
+        /* Not just this one: a chain is taken apart by key. */
+        uint32_t of = entries_secret(&table.entries, number)->key;
+        entries_hide_secrets(&table.entries, of);
+        rcu_wait();
+        entries_free_secrets(&table.entries, of);
     }
-    return secret;
+    while (!entries_add_secret(&table.entries, key, secret))
+        evict_locked(key, now);
 }
 
-static void set_policy_locked(struct cached_key *cached, const struct key_row *row)
+static void put_locked(const struct key_row *row, struct rate_now read_at)
 {
-    const struct key *key = &row->key;
-    struct net_cidr *cidrs = mem_new_array(key->n_cidrs, sizeof *cidrs);
+    struct cached_secret secret = {.digest = row->secret.digest,
+                                   .read_at_ms = ms_of(read_at.mono_ns),
+                                   .rotated_at_ms = row->secret.rotated_at_ms,
+                                   .ends_at_ms = row->secret.ends_at_ms};
 
-    if (key->n_cidrs)
-        memcpy(cidrs, key->cidrs, key->n_cidrs * sizeof *cidrs);
-    free((void *)cached->policy.cidrs);
-    cached->policy = (struct decide_key){
-        .revoked_at_ms = key->revoked_at_ms,
-        .is_active = key->is_active,
-        .not_before_ms = key->not_before_ms,
-        .expires_at_ms = key->expires_at_ms,
-        .employer_is_active = row->employer_is_active,
-        .employer_is_approved = row->employer_is_approved,
-        .cidrs = cidrs,
-        .n_cidrs = key->n_cidrs,
-        .scopes = key->scopes,
-        .rate = key->rate,
-    };
+    put_secret_locked(put_key_locked(row, read_at), &secret, read_at);
 }
 
 uint64_t table_epoch(void)
 {
-    pthread_rwlock_rdlock(&table.lock);
-    uint64_t epoch = table.epoch;
-    pthread_rwlock_unlock(&table.lock);
-    return epoch;
+    return atomic_load(&table.epoch);
 }
 
-bool table_put(uint64_t epoch, int64_t read_at_ns, const struct key_row *row)
+bool table_put(uint64_t epoch, struct rate_now read_at, const struct key_row *row)
 {
-    pthread_rwlock_wrlock(&table.lock);
-    bool is_current = epoch == table.epoch;
-    if (is_current) {
-        struct cached_key *key = key_get_locked(row->key.id);
-        struct cached_secret *secret = secret_get_locked(&row->secret.digest);
-        copy_id(key->employer_id, row->key.employer_id);
-        bool was_other_limit = key->policy.rate.requests != row->key.rate.requests ||
-                               key->policy.rate.window_ms != row->key.rate.window_ms ||
-                               key->policy.rate.algorithm != row->key.rate.algorithm;
-        if (was_other_limit) {
-            /* A state counted under another limit means nothing under this one. */
-            atomic_store(&key->granted, 0);
-            atomic_store(&key->refused, 0);
-        }
-        set_policy_locked(key, row);
-        secret->key = key;
-        secret->rotated_at_ms = row->secret.rotated_at_ms;
-        secret->ends_at_ms = row->secret.ends_at_ms;
-        secret->filled_at = epoch;
-        secret->read_at_ns = read_at_ns;
-    }
-    pthread_rwlock_unlock(&table.lock);
+    rcu_thread_begin();
+    pthread_mutex_lock(&table.lock);
+    bool is_current = epoch == atomic_load(&table.epoch);
+    if (is_current)
+        put_locked(row, read_at);
+    pthread_mutex_unlock(&table.lock);
     return is_current;
 }
 
 void table_touch(str key_id)
 {
-    struct cached_key *key;
-
-    pthread_rwlock_wrlock(&table.lock);
-    uint64_t epoch = ++table.epoch;
-    HASH_FIND(hh, table.keys, key_id.p, key_id.n, key);
-    if (key)
-        key->stale_before = epoch;
-    pthread_rwlock_unlock(&table.lock);
+    pthread_mutex_lock(&table.lock);
+    atomic_fetch_add(&table.epoch, 1);
+    uint32_t number = entries_find_key(&table.entries, key_id);
+    if (number)
+        atomic_store(&entries_key(&table.entries, number)->is_stale, true);
+    pthread_mutex_unlock(&table.lock);
 }
 
 void table_touch_all(void)
 {
-    pthread_rwlock_wrlock(&table.lock);
-    table.all_stale = ++table.epoch;
-    pthread_rwlock_unlock(&table.lock);
+    pthread_mutex_lock(&table.lock);
+    atomic_fetch_add(&table.epoch, 1);
+    atomic_fetch_add(&table.generation, 1);
+    pthread_mutex_unlock(&table.lock);
 }
 
 /* ---- usage ---- */
 
 size_t table_take_usage(struct arena *arena, struct usage *list, size_t max)
 {
-    size_t n = 0;
-
-    pthread_rwlock_rdlock(&table.lock);
-    for (struct cached_key *key = table.keys; key && n < max; key = key->hh.next) {
-        pthread_mutex_lock(&key->usage_lock);
-        if (key->has_usage) {
-            bool has_addr = key->last_addr.family != NET_NONE;
-            list[n++] = (struct usage){
-                .id = arena_dup(arena, str_of(key->id)),
-                .requests = key->requests,
-                .last_at_ms = key->last_at_ms,
-                .last_ip = has_addr ? net_addr_write(arena, &key->last_addr) : STR_NONE,
-            };
-            key->requests = 0;
-            key->has_usage = false;
-        }
-        pthread_mutex_unlock(&key->usage_lock);
-    }
-    pthread_rwlock_unlock(&table.lock);
+    pthread_mutex_lock(&table.lock);
+    size_t n = usage_take(&table.used, &table.entries, arena, list, max);
+    pthread_mutex_unlock(&table.lock);
     return n;
 }
 
 void table_give_back_usage(const struct usage *list, size_t n)
 {
-    pthread_rwlock_rdlock(&table.lock);
-    for (size_t i = 0; i < n; i++) {
-        struct cached_key *key;
-        HASH_FIND(hh, table.keys, list[i].id.p, list[i].id.n, key);
-        if (!key)
-            continue;
-        pthread_mutex_lock(&key->usage_lock);
-        key->requests += list[i].requests;
-        key->has_usage = true;
-        pthread_mutex_unlock(&key->usage_lock);
-    }
-    pthread_rwlock_unlock(&table.lock);
+    pthread_mutex_lock(&table.lock);
+    usage_give_back(&table.used, &table.entries, list, n);
+    pthread_mutex_unlock(&table.lock);
 }

@@ -1,15 +1,19 @@
 /*
- * The key table: keys in memory by the digest of their secret, filled on demand. Inside keys/ only.
+ * The key table: keys in memory by the digest of their secret, filled on demand, bounded, and read
+ * without locks. Inside keys/ only.
  *
  * A key's limits and usage live here as well, so an entry is never dropped for a change: it is
- * marked stale, read again at its next use, and its counters go on.
+ * marked stale, read again at its next use, and its counters go on. When the table is full, a key
+ * makes room that was not used lately, and of those one whose limit is whole again, so that coming
+ * back gives it nothing.
  */
 #ifndef SALLYPORT_KEYS_TABLE_H
 #define SALLYPORT_KEYS_TABLE_H
 
-#include "keys/queries.h"
+#include "keys/keys.h"
+#include "keys/usage.h"
 
-void table_start(void);
+void table_start(int64_t keys_max); /* 0: 1,000 */
 void table_stop(void);
 
 /*
@@ -24,26 +28,25 @@ bool table_decide(struct arena *arena, const struct sha256 *digest,
 
 /*
  * Fill: note the epoch, read the store, put. False: something changed in between and the row may
- * be old; read it again. read_at_ns: monotonic, from before the read.
+ * be old; read it again. read_at: from before the read.
  */
 uint64_t table_epoch(void);
-bool table_put(uint64_t epoch, int64_t read_at_ns, const struct key_row *row);
+bool table_put(uint64_t epoch, struct rate_now read_at, const struct key_row *row);
 
-/* A key has changed: stale from now on. */
+/* A key has changed: whoever decides by it from now on has read it again. */
 void table_touch(str key_id);
 void table_touch_all(void);
 
-size_t table_count(void);
-
-/* Usage since the last call, taken out of the table. */
-struct usage {
-    str id;
-    int64_t requests;
-    int64_t last_at_ms;
-    str last_ip;
+struct table_stats {
+    int64_t keys;
+    int64_t bytes;
+    int64_t evictions; /* since the start */
 };
 
-/* Up to max lines into list (texts in the arena); returns how many. */
+void table_count(struct table_stats *out);
+
+/* Usage since the last call, taken out of the table: up to max lines into list (texts in the
+ * arena); returns how many. */
 size_t table_take_usage(struct arena *arena, struct usage *list, size_t max);
 
 /* The lines could not be written: count them again. */

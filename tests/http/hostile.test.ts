@@ -10,7 +10,7 @@ import { after, test } from "node:test";
 import { connect as connectTls } from "node:tls";
 
 import { Certs } from "./harness/certs.js";
-import { readPage, valueOf } from "./harness/metrics.js";
+import { metricOf } from "./harness/metrics.js";
 import { binary } from "./harness/paths.js";
 import { Connection, field, requestText } from "./harness/raw.js";
 import { split } from "./harness/rivals.js";
@@ -59,12 +59,7 @@ for (const { name, settings } of kinds) {
 const memory = (server: Server): number =>
   1024 * Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${server.pid}/status`, "utf8"))?.[1]);
 
-async function metric(server: Server, metricName: string, labels: Record<string, string> = {}): Promise<number> {
-  const address = /"event":"metrics.listening","address":"([^"]+)"/.exec(server.log)?.[1];
-  return valueOf(readPage(await (await fetch(`http://${address}/metrics`)).text()), metricName, labels);
-}
-
-const connections = (server: Server): Promise<number> => metric(server, "sallyport_connections");
+const connections = (server: Server): Promise<number> => metricOf(server, "sallyport_connections");
 
 /** Looks at the memory all the while; what work has made it grow by at most. */
 async function growth(server: Server, work: () => Promise<void>): Promise<number> {
@@ -231,7 +226,7 @@ function describeHostile(hostile: (what: string, more: Settings, work: (server: 
     await eventually(async () => clients.every(({ isOver }) => isOver), WITHIN_MS, "all are cut off");
     clearInterval(drip);
     for (const client of clients) assert.deepEqual([statusOf(client), codeOf(client)], [408, "REQUEST_TIMEOUT"]);
-    assert.equal(await metric(server, "sallyport_request_body_bytes"), 0);
+    assert.equal(await metricOf(server, "sallyport_request_body_bytes"), 0);
     dropAll(clients);
   });
 
@@ -267,7 +262,7 @@ function describeHostile(hostile: (what: string, more: Settings, work: (server: 
       isFlat(grown, SLACK + (text.includes("chunked") && status === 413 && !text.includes(GB.toString(16)) ? 4 * 48 * MIB : 0));
       await calls(good, 5);
     }
-    assert.equal(await metric(server, "sallyport_request_body_bytes"), 0);
+    assert.equal(await metricOf(server, "sallyport_request_body_bytes"), 0);
   });
 
   hostile("endless heads are cut off early: one field, many fields, the target; and memory is flat", {}, async (server) => {
@@ -336,7 +331,7 @@ function describeHostile(hostile: (what: string, more: Settings, work: (server: 
       assert.equal(field(answer, "connection"), "close");
       one.drop();
     }
-    assert.equal(await metric(server, "sallyport_connections_turned_away_total"), 30);
+    assert.equal(await metricOf(server, "sallyport_connections_turned_away_total"), 30);
     await eventually(async () => (await connections(server)) === 20, WITHIN_MS, "none of them is held");
     for (const each of held) await calls(each, 1);
     await calls(await open(server, { localAddress: "127.0.0.2" }), 2);
@@ -390,10 +385,10 @@ function describeHostile(hostile: (what: string, more: Settings, work: (server: 
       }
     });
     isFlat(grown, SLACK);
-    assert.equal(await metric(server, "sallyport_request_body_bytes"), 12 * MIB);
+    assert.equal(await metricOf(server, "sallyport_request_body_bytes"), 12 * MIB);
     await calls(await open(server), 5);
     for (const each of taken) each.drop();
-    await eventually(async () => (await metric(server, "sallyport_request_body_bytes")) === 0, WITHIN_MS, "it is given back");
+    await eventually(async () => (await metricOf(server, "sallyport_request_body_bytes")) === 0, WITHIN_MS, "it is given back");
     const again = await open(server);
     again.send({ method: "POST", target: "/api/employer/upload-cohort", fields });
     assert.equal(await again.interim(), 100);
@@ -439,8 +434,8 @@ test("TLS: handshakes that are begun and left are bounded, and others get throug
     // 64 for each of two threads, and those that are served.
     await eventually(async () => (await connections(server)) <= 2 * 64 + 1 + 30, WITHIN_MS, "the oldest are ended");
     isFlat(memory(server) - before, SLACK);
-    assert.ok((await metric(server, "sallyport_tls_handshakes_total", { result: "failed" })) >= 1500 - 2 * 64);
-    assert.equal(await metric(server, "sallyport_tls_handshakes_total", { result: "full" }), 31);
+    assert.ok((await metricOf(server, "sallyport_tls_handshakes_total", { result: "failed" })) >= 1500 - 2 * 64);
+    assert.equal(await metricOf(server, "sallyport_tls_handshakes_total", { result: "full" }), 31);
     const lines = server.log.split("\n").filter((line) => line.includes("tls.handshake_failed")).length;
     assert.ok(lines > 0 && lines < 200, `${lines} lines`);
     left.forEach((socket) => socket.destroy());

@@ -85,3 +85,9 @@ export function valueOf(page: Page, name: string, labels: Record<string, string>
   assert.ok(found.length <= 1, `${name} ${JSON.stringify(labels)}: ${found.length} samples`);
   return found[0]?.value ?? 0;
 }
+
+/** Of a server that was started with `metrics_listen: "127.0.0.1:0", log_format: "json"`. */
+export async function metricOf(server: { log: string }, name: string, labels: Record<string, string> = {}): Promise<number> {
+  const address = /"event":"metrics.listening","address":"([^"]+)"/.exec(server.log)?.[1];
+  return valueOf(readPage(await (await fetch(`http://${address}/metrics`)).text()), name, labels);
+}

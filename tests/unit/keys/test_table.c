@@ -2,6 +2,8 @@
 #include "unit.h"
 
 #include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "keys/table.h"
 
@@ -48,10 +50,15 @@ static bool ask(const char *secret, enum err *code)
     return ask_at(secret, some_facts().now.mono_ns, code);
 }
 
+static bool put(uint64_t epoch, int64_t read_at_ns, const struct key_row *row)
+{
+    return table_put(epoch, (struct rate_now){some_facts().now.wall_ms, read_at_ns}, row);
+}
+
 static int start(void **state)
 {
     (void)state;
-    table_start();
+    table_start(1000);
     return 0;
 }
 
@@ -69,7 +76,7 @@ static void what_was_put_is_decided(void **state)
 
     (void)state;
     assert_false(ask("secret", &code));
-    assert_true(table_put(table_epoch(), 0, &row));
+    assert_true(put(table_epoch(), 0, &row));
     assert_true(ask("secret", &code));
     assert_int_equal(code, E_OK);
     assert_false(ask("other", &code));
@@ -81,11 +88,11 @@ static void a_touched_key_is_read_again(void **state)
     enum err code;
 
     (void)state;
-    assert_true(table_put(table_epoch(), 0, &row));
+    assert_true(put(table_epoch(), 0, &row));
     table_touch(S("key_1"));
     assert_false(ask("secret", &code));
     row.key.revoked_at_ms = 1;
-    assert_true(table_put(table_epoch(), 0, &row));
+    assert_true(put(table_epoch(), 0, &row));
     assert_true(ask("secret", &code));
     assert_int_equal(code, E_API_KEY_REVOKED);
 }
@@ -98,13 +105,13 @@ static void every_secret_of_a_touched_key_is_read_again(void **state)
     enum err code;
 
     (void)state;
-    assert_true(table_put(table_epoch(), 0, &former));
+    assert_true(put(table_epoch(), 0, &former));
     table_touch(S("key_1"));
-    assert_true(table_put(table_epoch(), 0, &current));
+    assert_true(put(table_epoch(), 0, &current));
     assert_true(ask("current", &code));
     assert_false(ask("former", &code));
     former.secret.rotated_at_ms = former.secret.ends_at_ms = 1;
-    assert_true(table_put(table_epoch(), 0, &former));
+    assert_true(put(table_epoch(), 0, &former));
     assert_true(ask("former", &code));
     assert_int_equal(code, E_API_KEY_REVOKED);
     assert_true(ask("current", &code));
@@ -119,7 +126,7 @@ static void a_row_read_before_a_change_is_not_put(void **state)
 
     (void)state;
     table_touch(S("key_1"));
-    assert_false(table_put(epoch, 0, &row));
+    assert_false(put(epoch, 0, &row));
     assert_false(ask("secret", &code));
 }
 
@@ -129,27 +136,27 @@ static void touching_all_makes_every_key_be_read_again(void **state)
     enum err code;
 
     (void)state;
-    assert_true(table_put(table_epoch(), 0, &row));
+    assert_true(put(table_epoch(), 0, &row));
     table_touch_all();
     assert_false(ask("secret", &code));
-    assert_true(table_put(table_epoch(), 0, &row));
+    assert_true(put(table_epoch(), 0, &row));
     assert_true(ask("secret", &code));
 }
 
 static void where_others_change_keys_an_entry_is_believed_for_a_second(void **state)
 {
-    static const int64_t second_ns = 1000000000;
+    static const int64_t ms_ns = 1000000, read_ns = 7000000;
     struct key_row row = a_row("key_1", "secret");
     enum err code;
 
     (void)state;
-    assert_true(table_put(table_epoch(), 7, &row));
-    assert_true(ask_at("secret", 7 + 5 * second_ns, &code));
+    assert_true(put(table_epoch(), read_ns, &row));
+    assert_true(ask_at("secret", read_ns + 5000 * ms_ns, &code));
     table_set_shared(true);
-    assert_true(ask_at("secret", 7 + second_ns - 1, &code));
-    assert_false(ask_at("secret", 7 + second_ns, &code));
-    assert_true(table_put(table_epoch(), 7 + second_ns, &row));
-    assert_true(ask_at("secret", 7 + second_ns, &code));
+    assert_true(ask_at("secret", read_ns + 999 * ms_ns, &code));
+    assert_false(ask_at("secret", read_ns + 1000 * ms_ns, &code));
+    assert_true(put(table_epoch(), read_ns + 1000 * ms_ns, &row));
+    assert_true(ask_at("secret", read_ns + 1000 * ms_ns, &code));
 }
 
 static void usage_is_taken_once_and_can_be_given_back(void **state)
@@ -160,7 +167,7 @@ static void usage_is_taken_once_and_can_be_given_back(void **state)
     enum err code;
 
     (void)state;
-    assert_true(table_put(table_epoch(), 0, &row));
+    assert_true(put(table_epoch(), 0, &row));
     for (int i = 0; i < 3; i++)
         assert_true(ask("secret", &code));
     assert_int_equal(table_take_usage(arena, list, 4), 1);
@@ -170,6 +177,114 @@ static void usage_is_taken_once_and_can_be_given_back(void **state)
     table_give_back_usage(list, 1);
     assert_int_equal(table_take_usage(arena, list + 1, 3), 1);
     assert_int_equal(list[1].requests, 3);
+}
+
+/* ---- a full table ---- */
+
+enum { ROOM = 1000 };
+
+static struct key_row numbered(int i, char id[24], char secret[24])
+{
+    snprintf(id, 24, "key_%d", i);
+    snprintf(secret, 24, "secret %d", i);
+    return a_row(id, secret);
+}
+
+static void put_numbered(int i)
+{
+    char id[24], secret[24];
+    struct key_row row = numbered(i, id, secret);
+
+    assert_true(put(table_epoch(), some_facts().now.mono_ns, &row));
+}
+
+static bool ask_numbered(int i)
+{
+    char id[24], secret[24];
+    enum err code;
+
+    numbered(i, id, secret);
+    return ask(secret, &code) && code == E_OK;
+}
+
+static void flush_usage(void)
+{
+    DROP(arena) struct arena *arena = arena_new();
+    struct usage list[16];
+
+    while (table_take_usage(arena, list, 16)) {
+    }
+}
+
+static void a_full_table_keeps_those_in_use(void **state)
+{
+    enum { HOT = 50 };
+    struct table_stats stats;
+    int n_missed = 0;
+
+    (void)state;
+    for (int i = 0; i < ROOM; i++)
+        put_numbered(i);
+    for (int i = ROOM; i < 20 * ROOM; i++) {
+        n_missed += !ask_numbered(i % HOT);
+        if (!ask_numbered(i % HOT))
+            put_numbered(i % HOT);
+        flush_usage();
+        put_numbered(i);
+    }
+    table_count(&stats);
+    assert_int_equal(stats.keys, ROOM);
+    assert_int_equal(stats.evictions, 19 * ROOM + n_missed);
+    /* At most once each: the first time, when all were equally new. */
+    assert_in_range(n_missed, 0, HOT);
+}
+
+/* Whoever left would come back with a limit that is whole. */
+static void a_limit_that_is_used_up_is_not_forgotten_while_others_can_leave(void **state)
+{
+    struct key_row row = a_row("key_limited", "limited");
+    enum err code;
+
+    (void)state;
+    row.key.rate = (struct rate_policy){.requests = 1, .window_ms = 60000};
+    assert_true(put(table_epoch(), 0, &row));
+    assert_true(ask("limited", &code) && code == E_OK);
+    for (int i = 0; i < 5 * ROOM; i++)
+        put_numbered(i);
+    assert_true(ask("limited", &code));
+    assert_int_equal(code, E_RATE_LIMITED);
+}
+
+static void usage_outlives_its_place_in_the_table(void **state)
+{
+    DROP(arena) struct arena *arena = arena_new();
+    struct usage list[16];
+    int64_t counted = 0;
+
+    (void)state;
+    for (int i = 0; i < 3 * ROOM; i++) {
+        put_numbered(i);
+        assert_true(ask_numbered(i));
+    }
+    for (size_t n; (n = table_take_usage(arena, list, 16)) > 0;)
+        for (size_t i = 0; i < n; i++)
+            counted += list[i].requests;
+    assert_int_equal(counted, 3 * ROOM);
+}
+
+static void a_key_in_memory_takes_less_than_200_bytes(void **state)
+{
+    enum { MANY = 100000 };
+    struct table_stats stats;
+
+    (void)state;
+    table_stop();
+    table_start(MANY);
+    for (int i = 0; i < MANY; i++)
+        put_numbered(i);
+    table_count(&stats);
+    assert_int_equal(stats.keys, MANY);
+    assert_in_range(stats.bytes / MANY, 100, 199);
 }
 
 /* ---- many threads ---- */
@@ -185,7 +300,7 @@ static void *call_often(void *arg)
     for (int i = 0; i < CALLS; i++) {
         while (!ask("secret", &code)) {
             uint64_t epoch = table_epoch();
-            table_put(epoch, 0, &row);
+            put(epoch, 0, &row);
         }
         *passed += code == E_OK;
         if (i % 97 == 0)
@@ -216,6 +331,90 @@ static void no_call_is_lost_among_threads(void **state)
     assert_int_equal(counted, all);
 }
 
+enum { KEYS = 3 * ROOM, ROUNDS = 6000 };
+
+struct worker {
+    unsigned seed;
+    int passed;
+};
+
+/* Use, and read again what is not there, as at the door. */
+static void *use_many(void *arg)
+{
+    struct worker *worker = arg;
+    char id[24], secret[24];
+    enum err code;
+
+    for (int round = 0; round < ROUNDS; round++) {
+        struct key_row row = numbered(rand_r(&worker->seed) % KEYS, id, secret);
+        while (!ask(secret, &code))
+            put(table_epoch(), some_facts().now.mono_ns, &row);
+        worker->passed += code == E_OK;
+        if (round % 61 == 0)
+            table_touch(str_of(id));
+        if (round % 1999 == 0)
+            table_touch_all();
+    }
+    return NULL;
+}
+
+static void nothing_is_lost_where_threads_push_each_other_out(void **state)
+{
+    DROP(arena) struct arena *arena = arena_new();
+    struct worker workers[THREADS];
+    pthread_t threads[THREADS];
+    struct table_stats stats;
+    struct usage list[64];
+    int64_t counted = 0, all = 0;
+
+    (void)state;
+    for (int i = 0; i < THREADS; i++) {
+        workers[i] = (struct worker){.seed = (unsigned)i + 1};
+        pthread_create(&threads[i], NULL, use_many, &workers[i]);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        all += workers[i].passed;
+    }
+    for (size_t n; (n = table_take_usage(arena, list, 64)) > 0;)
+        for (size_t i = 0; i < n; i++)
+            counted += list[i].requests;
+    table_count(&stats);
+    assert_int_equal(all, THREADS * ROUNDS);
+    assert_int_equal(counted, all);
+    assert_int_equal(stats.keys, ROOM);
+    assert_true(stats.evictions > ROOM);
+}
+
+static void *use_up(void *arg)
+{
+    int *passed = arg;
+    enum err code;
+
+    for (int i = 0; i < CALLS; i++)
+        *passed += ask("limited", &code) && code == E_OK;
+    return NULL;
+}
+
+static void threads_together_pass_no_more_than_the_limit(void **state)
+{
+    struct key_row row = a_row("key_2", "limited");
+    pthread_t threads[THREADS];
+    int passed[THREADS] = {0};
+    int all = 0;
+
+    (void)state;
+    row.key.rate = (struct rate_policy){.requests = 1000, .window_ms = 60000};
+    assert_true(put(table_epoch(), 0, &row));
+    for (int i = 0; i < THREADS; i++)
+        pthread_create(&threads[i], NULL, use_up, &passed[i]);
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        all += passed[i];
+    }
+    assert_int_equal(all, 1000);
+}
+
 static void a_key_passes_no_more_than_its_limit(void **state)
 {
     struct key_row row = a_row("key_2", "limited");
@@ -224,7 +423,7 @@ static void a_key_passes_no_more_than_its_limit(void **state)
 
     (void)state;
     row.key.rate = (struct rate_policy){.requests = 10, .window_ms = 60000};
-    assert_true(table_put(table_epoch(), 0, &row));
+    assert_true(put(table_epoch(), 0, &row));
     for (int i = 0; i < 50; i++) {
         assert_true(ask("limited", &code));
         passed += code == E_OK;
@@ -243,7 +442,13 @@ int main(void)
         IN_A_TABLE(where_others_change_keys_an_entry_is_believed_for_a_second),
         IN_A_TABLE(touching_all_makes_every_key_be_read_again),
         IN_A_TABLE(usage_is_taken_once_and_can_be_given_back),
+        IN_A_TABLE(a_full_table_keeps_those_in_use),
+        IN_A_TABLE(a_limit_that_is_used_up_is_not_forgotten_while_others_can_leave),
+        IN_A_TABLE(usage_outlives_its_place_in_the_table),
+        IN_A_TABLE(a_key_in_memory_takes_less_than_200_bytes),
         IN_A_TABLE(no_call_is_lost_among_threads),
+        IN_A_TABLE(nothing_is_lost_where_threads_push_each_other_out),
+        IN_A_TABLE(threads_together_pass_no_more_than_the_limit),
         IN_A_TABLE(a_key_passes_no_more_than_its_limit),
     };
 

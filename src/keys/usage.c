@@ -1,0 +1,135 @@
+#include "keys/usage.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/banned.h"
+#include "base/mem.h"
+
+enum { STASH_FIRST = 64 };
+
+static void join(struct used *used, struct cached_key *key, uint32_t number)
+{
+    uint32_t first = atomic_load(&used->first);
+
+    do
+        key->next_used = first;
+    while (!atomic_compare_exchange_weak(&used->first, &first, number));
+}
+
+void usage_note(struct used *used, struct cached_key *key, uint32_t number, int64_t now_ms,
+                const struct net_addr *client)
+{
+    /* Whoever finds another at it was not the last either. */
+    if (!atomic_exchange_explicit(&key->is_noting, true, memory_order_acquire)) {
+        key->last_at_ms = now_ms;
+        key->last_addr = *client;
+        atomic_store_explicit(&key->is_noting, false, memory_order_release);
+    }
+    if (atomic_fetch_add(&key->requests, 1) == 0)
+        join(used, key, number);
+}
+
+static struct stashed take_one(struct cached_key *key)
+{
+    struct stashed taken;
+
+    memcpy(taken.id, key->id, sizeof taken.id);
+    taken.requests = atomic_exchange(&key->requests, 0);
+    while (atomic_exchange_explicit(&key->is_noting, true, memory_order_acquire)) {
+    }
+    taken.last_at_ms = key->last_at_ms;
+    taken.addr = key->last_addr;
+    atomic_store_explicit(&key->is_noting, false, memory_order_release);
+    return taken;
+}
+
+/* The next of the list; false at its end. */
+static bool take_next(struct used *used, struct entries *entries, struct stashed *out)
+{
+    if (!used->taking)
+        used->taking = atomic_exchange(&used->first, 0);
+    if (!used->taking)
+        return false;
+    struct cached_key *key = entries_key(entries, used->taking);
+    /* First this: once the count is taken, a use may put the key into the next list. */
+    used->taking = key->next_used;
+    *out = take_one(key);
+    return true;
+}
+
+static struct usage show(struct arena *arena, const struct stashed *from)
+{
+    bool has_addr = from->addr.family != NET_NONE;
+
+    return (struct usage){
+        .id = arena_dup(arena, (str){from->id, strnlen(from->id, KEY_ID_BYTES)}),
+        .requests = from->requests,
+        .last_at_ms = from->last_at_ms,
+        .last_ip = has_addr ? net_addr_write(arena, &from->addr) : STR_NONE,
+    };
+}
+
+size_t usage_take(struct used *used, struct entries *entries, struct arena *arena,
+                  struct usage *list, size_t max)
+{
+    struct stashed one;
+    size_t n = 0;
+
+    while (n < max && used->n_stashed)
+        list[n++] = show(arena, &used->stash[--used->n_stashed]);
+    while (n < max && take_next(used, entries, &one))
+        list[n++] = show(arena, &one);
+    return n;
+}
+
+static void stash(struct used *used, const struct stashed *one)
+{
+    if (used->n_stashed == used->stash_room) {
+        size_t room = used->stash_room ? used->stash_room * 2 : STASH_FIRST;
+        struct stashed *larger = mem_new_array(room, sizeof *larger);
+        if (used->n_stashed)
+            memcpy(larger, used->stash, used->n_stashed * sizeof *larger);
+        free(used->stash);
+        used->stash = larger;
+        used->stash_room = room;
+    }
+    used->stash[used->n_stashed++] = *one;
+}
+
+static struct stashed stashed_of(const struct usage *line)
+{
+    struct stashed one = {.requests = (uint32_t)line->requests, .last_at_ms = line->last_at_ms};
+
+    memcpy(one.id, line->id.p, line->id.n < KEY_ID_BYTES ? line->id.n : KEY_ID_BYTES);
+    if (line->last_ip.n && !net_addr_parse(line->last_ip, &one.addr))
+        one.addr = (struct net_addr){0};
+    return one;
+}
+
+void usage_give_back(struct used *used, struct entries *entries, const struct usage *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t number = entries_find_key(entries, list[i].id);
+        struct cached_key *key = number ? entries_key(entries, number) : NULL;
+        struct stashed one = stashed_of(&list[i]);
+        if (!key)
+            stash(used, &one);
+        else if (atomic_fetch_add(&key->requests, one.requests) == 0)
+            join(used, key, number);
+    }
+}
+
+void usage_stash(struct used *used, struct entries *entries)
+{
+    struct stashed one;
+
+    while (take_next(used, entries, &one))
+        stash(used, &one);
+}
+
+void usage_stop(struct used *used)
+{
+    free(used->stash);
+    *used = (struct used){0};
+}
