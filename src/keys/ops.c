@@ -12,6 +12,9 @@
 #include "crypto/random.h"
 #include "keys/guesses.h"
 #include "keys/table.h"
+#include "keys/trust.h"
+
+enum { NOT_CURRENT_RETRY_S = 5 };
 
 /* Swapped by a reload; has_imported only ever rises. */
 static struct keys_settings first;
@@ -54,7 +57,7 @@ enum err keys_learn_store(struct cx *cx)
 {
     int64_t n = 0;
 
-    table_set_shared(store_is_shared(cx->store));
+    trust_set_shared(store_is_shared(cx->store));
     if (atomic_load(&has_imported))
         return E_OK;
     TRY(store_read(cx, count_imported, &n));
@@ -71,6 +74,24 @@ size_t keys_in_memory(void)
 void keys_forget_all(void)
 {
     table_touch_all();
+}
+
+/* ---- what others change ---- */
+
+void keys_hear(str kind, str subject)
+{
+    if (str_eq(kind, S("key")))
+        table_touch(subject);
+    else if (str_eq(kind, S("employer")) || str_eq(kind, S("user")))
+        table_touch_all();
+    else if (str_eq(kind, S("import")))
+        atomic_store(&has_imported, true);
+}
+
+enum err keys_begin(struct cx *cx)
+{
+    keys_forget_all();
+    return keys_learn_store(cx);
 }
 
 /* ---- at the door ---- */
@@ -103,7 +124,8 @@ enum keys_door keys_decide(struct arena *arena, const struct secret *key,
         struct sha256 digest = digest_sha256(secret_reveal(key));
         struct decide_facts found = *facts;
         found.text.fault = KEY_TEXT_OK;
-        return table_decide(arena, &digest, &found, out) ? KEYS_DECIDED : KEYS_ASK_STORE;
+        int64_t since_ns = trust_since_ns(&keys_settings()->silence, facts->now.mono_ns);
+        return table_decide(arena, &digest, since_ns, &found, out) ? KEYS_DECIDED : KEYS_ASK_STORE;
     }
     out->verdict = decide(NULL, facts, none, &none);
     return KEYS_DECIDED;
@@ -139,14 +161,37 @@ static void decide_unknown(const struct cx *cx, const struct decide_facts *facts
         out->verdict = (struct verdict){.code = E_RATE_LIMITED, .rate = guesses};
 }
 
+static enum err not_current(struct cx *cx)
+{
+    cx->failure = (struct failure){.retry_after_s = NOT_CURRENT_RETRY_S};
+    return fail(
+        cx, E_KEYS_NOT_CURRENT,
+        "For longer than stream_max_silence nobody could say whether keys are still valid.");
+}
+
+/* What is in memory may be believed now that the store is known to be away. */
+static enum err decide_without_store(struct cx *cx, const struct secret *key,
+                                     const struct decide_facts *facts, struct keys_answer *out)
+{
+    trust_note_unanswered();
+    if (keys_decide(cx->arena, key, facts, out) == KEYS_DECIDED)
+        return E_OK;
+    return trust_is_over(&keys_settings()->silence) ? not_current(cx) : E_STORE_DOWN;
+}
+
 enum err keys_admit(struct cx *cx, const struct secret *key, const struct decide_facts *facts,
                     struct keys_answer *out)
 {
     struct lookup lookup = {.digest = digest_sha256(secret_reveal(key))};
 
     while (keys_decide(cx->arena, key, facts, out) == KEYS_ASK_STORE) {
+        if (trust_is_over(&keys_settings()->silence))
+            return not_current(cx);
         uint64_t epoch = table_epoch();
-        TRY(store_read(cx, look_up, &lookup));
+        enum err e = store_read(cx, look_up, &lookup);
+        if (e == E_STORE_DOWN)
+            return decide_without_store(cx, key, facts, out);
+        TRY(e);
         if (!lookup.is_found) {
             decide_unknown(cx, facts, out);
             return E_OK;
@@ -357,6 +402,7 @@ static enum err change_in_tx(struct cx *cx, struct tx *tx, void *arg)
                     "Scopes of an existing key may only be narrowed on this server"
                     " (key_scopes_may_widen is off).");
     key->updated_at_ms = cx->now_ms;
+    tx_announce(tx, "key", key->id);
     TRY(keys_update(tx, key));
     return audit_change(cx, tx, &before, key);
 }
@@ -386,6 +432,7 @@ static enum err rotate_in_tx(struct cx *cx, struct tx *tx, void *arg)
 
     TRY(lock_keys(cx, tx));
     TRY(find_live(cx, tx, rotate->id, key));
+    tx_announce(tx, "key", key->id);
     TRY(keys_end_secrets(tx, key->id, cx->now_ms, ends_at_ms));
     make_raw(cx, key, &kept, rotate->raw);
     key->rotated_at_ms = key->updated_at_ms = cx->now_ms;
@@ -414,6 +461,7 @@ static enum err revoke_in_tx(struct cx *cx, struct tx *tx, void *arg)
     TRY(find_own(cx, tx, get->id, get->out));
     if (get->out->revoked_at_ms)
         return E_OK;
+    tx_announce(tx, "key", get->id);
     TRY(keys_mark_revoked(tx, cx->who->employer_id, get->id, cx->now_ms));
     return audit_of_key(cx, tx, "api_key.revoked", get->id,
                         audit_detail(cx, F("name", get->out->name)));
@@ -458,6 +506,7 @@ static enum err import_in_tx(struct cx *cx, struct tx *tx, void *arg)
 {
     struct import *import = arg;
 
+    tx_announce(tx, "import", cx->who->employer_id);
     TRY(lock_keys(cx, tx));
     TRY(check_room(cx, tx, (int64_t)import->n));
     for (import->at = 0; import->at < import->n; import->at++) {

@@ -14,9 +14,6 @@
 
 enum { ID_TEXT_BYTES = 40 };
 
-/* Where other processes change keys too, an entry is believed for this long. */
-#define SHARED_FRESH_NS (INT64_C(1000) * 1000 * 1000)
-
 /* One key: stays for the life of the process once it has been used. */
 struct cached_key {
     UT_hash_handle hh; /* by id */
@@ -49,19 +46,11 @@ static struct {
     struct cached_secret *secrets;
     uint64_t epoch;     /* raised by every change */
     uint64_t all_stale; /* secrets filled before this epoch are stale */
-    bool is_shared;     /* other processes change keys as well */
 } table;
 
 void table_start(void)
 {
     pthread_rwlock_init(&table.lock, NULL);
-}
-
-void table_set_shared(bool is_shared)
-{
-    pthread_rwlock_wrlock(&table.lock);
-    table.is_shared = is_shared;
-    pthread_rwlock_unlock(&table.lock);
 }
 
 void table_stop(void)
@@ -155,22 +144,20 @@ static void answer_locked(struct arena *arena, struct cached_secret *secret,
         count_use(key, facts);
 }
 
-static bool is_fresh_locked(const struct cached_secret *secret, const struct decide_facts *facts)
+static bool is_fresh_locked(const struct cached_secret *secret, int64_t since_ns)
 {
-    if (!secret || secret->filled_at < secret->key->stale_before ||
-        secret->filled_at < table.all_stale)
-        return false;
-    return !table.is_shared || facts->now.mono_ns - secret->read_at_ns < SHARED_FRESH_NS;
+    return secret && secret->filled_at >= secret->key->stale_before &&
+           secret->filled_at >= table.all_stale && secret->read_at_ns >= since_ns;
 }
 
-bool table_decide(struct arena *arena, const struct sha256 *digest,
+bool table_decide(struct arena *arena, const struct sha256 *digest, int64_t since_ns,
                   const struct decide_facts *facts, struct keys_answer *out)
 {
     struct cached_secret *secret;
 
     pthread_rwlock_rdlock(&table.lock);
     HASH_FIND(hh, table.secrets, digest->bytes, SHA256_BYTES, secret);
-    bool is_fresh = is_fresh_locked(secret, facts);
+    bool is_fresh = is_fresh_locked(secret, since_ns);
     if (is_fresh)
         answer_locked(arena, secret, facts, out);
     pthread_rwlock_unlock(&table.lock);
