@@ -58,8 +58,15 @@ static PGconn *connect_to(const char *url, bool waits_short)
                                         "dbname",
                                         "client_encoding",
                                         NULL};
-    const char *const values[] = {
-        waits_short ? "2" : "5", "sallyport", "10", "5", "3", "20000", url, "UTF8", NULL};
+    const char *const values[] = {waits_short ? "2" : "5",
+                                  waits_short ? "sallyport changes" : "sallyport",
+                                  "10",
+                                  "5",
+                                  "3",
+                                  "20000",
+                                  url,
+                                  "UTF8",
+                                  NULL};
 
     return PQconnectdbParams(names, values, 1);
 }
