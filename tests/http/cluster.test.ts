@@ -217,6 +217,37 @@ if (onPostgres) {
     assert.equal(valueOf(page, "sallyport_stream_begins_total"), 1, "it went on where it had been");
   });
 
+  test("without the stream a node reads keys each second, whatever the silence, and says so", async () => {
+    const name = new URL(cluster.database.replace("@/", "@localhost/")).pathname.slice(1);
+    const outside = cluster.database.replace(name, "postgres");
+    const strict = await cluster.another({ stream_max_silence: "1s", stream_silence: "refuse" }).start();
+    const key = await cluster.makeKey();
+    // Connections enough are open before no more are let in.
+    await Promise.all(Array.from({ length: 12 }, () => strict.call({ target: "/readyz" })));
+    await Promise.all(Array.from({ length: 12 }, () => a.call({ target: "/readyz" })));
+    try {
+      postgres.sql(outside, `ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
+      postgres.sql(outside, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'sallyport changes' AND datname = '${name}'`);
+      await eventually(async () => (await ready(strict)).changeStream.status === "lost", 5000, "lost");
+      for (let i = 0; i < 4; i++) {
+        assert.equal(await cluster.verdict(strict, key), "VALID", "PostgreSQL answers");
+        await new Promise((resolve) => setTimeout(resolve, 600));
+      }
+      const { findings } = (await strict.cli(["doctor", "--json"])).json();
+      const found = findings.find(({ check }: { check: string }) => check === "server.stream");
+      assert.equal(found.level, "warning");
+      assert.match(found.message, /has lost the change stream/);
+      await cluster.tenant.admin.revokeApiKey(key.id);
+      await becomes(cluster, strict, key, "API_KEY_REVOKED", 3000);
+    } finally {
+      postgres.sql(outside, `ALTER DATABASE ${name} ALLOW_CONNECTIONS true`);
+    }
+    await eventually(async () => (await ready(strict)).changeStream.status === "current", 5000, "following again");
+    const { findings } = (await strict.cli(["doctor", "--json"])).json();
+    assert.equal(findings.find(({ check }: { check: string }) => check === "server.stream").level, "ok");
+    await strict.halt();
+  });
+
   test("where changes were swept before they were read, nothing in memory is believed", async () => {
     const key = await cluster.makeKey();
     assert.equal(await cluster.verdict(b, key), "VALID");
