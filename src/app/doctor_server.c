@@ -10,6 +10,17 @@
 /* Beside connections: the database, libraries, the log, listening sockets. */
 enum { FILES_BESIDE = 128, PRIVILEGED_PORTS_END = 1024 };
 
+static void check_stream(struct doctor *d)
+{
+    if (str_eq(d->server.stream, S("current")))
+        doctor_ok(d, "server.stream", "The server follows what others change.");
+    else if (!str_is_none(d->server.stream))
+        doctor_find(d, FINDING_WARNING, "server.stream",
+                    S("Look for the log line stream.lost. It needs one connection beside "
+                      "database_connections, straight to the primary: docs/cluster.md."),
+                    "The server has lost the change stream: it reads keys again each second.");
+}
+
 /* ---- does it answer? ---- */
 
 void doctor_server(struct doctor *d)
@@ -36,6 +47,7 @@ void doctor_server(struct doctor *d)
         doctor_find(d, FINDING_PROBLEM, "server.running",
                     S("Look into its log; if it hangs, restart it: systemctl restart sallyport."),
                     "The server (pid %" PRId64 ") does not answer: %.*s.", s->pid, STR_ARG(s->why));
+    check_stream(d);
     if (s->pid && s->uid == 0)
         doctor_find(d, FINDING_WARNING, "server.user",
                     S("Run it as a user of its own, as the package's unit does: User=sallyport."),

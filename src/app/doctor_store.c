@@ -151,7 +151,7 @@ static void check_encoding(struct doctor *d, const struct store_facts *f)
 static void check_connections(struct doctor *d, const struct store_facts *f)
 {
     int64_t may = f->connections_max - f->connections_reserved;
-    int64_t want = d->config->database_connections;
+    int64_t want = d->config->database_connections + 1; /* the change stream's */
     int64_t left = may - f->connections_used + (d->server.pid ? want : 0);
 
     if (left >= want + CONNECTIONS_SPARE)
@@ -164,7 +164,7 @@ static void check_connections(struct doctor *d, const struct store_facts *f)
                     S("Raise max_connections in PostgreSQL, or lower database_connections."),
                     "%" PRId64 " of %" PRId64 " connections are in use, and database_connections = "
                     "%" PRId64 " may not fit.",
-                    f->connections_used, may, want);
+                    f->connections_used, may, d->config->database_connections);
 }
 
 static void check_writable(struct doctor *d, const struct store_facts *f)

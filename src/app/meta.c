@@ -5,6 +5,7 @@
 #include "decide/version.h"
 #include "http/reply.h"
 #include "store/store.h"
+#include "stream/stream.h"
 
 static enum err get_health(struct cx *cx, const struct http_req *req, struct http_reply *out)
 {
@@ -17,13 +18,25 @@ static enum err get_health(struct cx *cx, const struct http_req *req, struct htt
     return E_OK;
 }
 
+/* A node that has lost the stream is ready as long as the store answers: it asks more often. */
+static void write_stream(struct json_out *j, const struct stream_state *stream)
+{
+    json_open_object(j, S("changeStream"));
+    json_put_text(j, S("status"), stream->is_current ? S("current") : S("lost"));
+    json_put_int(j, S("silenceMilliseconds"), stream->silence_ms);
+    json_close_object(j);
+}
+
 static enum err get_ready(struct cx *cx, const struct http_req *req, struct http_reply *out)
 {
     (void)req;
     TRY(store_check(cx));
+    struct stream_state stream = stream_state();
     struct json_out j = http_reply_json(out, 200);
     json_open_object(&j, STR_NONE);
     json_put_text(&j, S("status"), S("ready"));
+    if (stream.is_running)
+        write_stream(&j, &stream);
     json_close_object(&j);
     return E_OK;
 }

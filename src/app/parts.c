@@ -15,6 +15,7 @@
 #include "instance/instance.h"
 #include "issuers/issuers.h"
 #include "keys/keys.h"
+#include "stream/stream.h"
 
 enum { SECOND_TICKS = 1000 / PARTS_TICK_MS, SWEEP_EVERY_S = 600 };
 
@@ -75,6 +76,8 @@ static struct keys_settings keys_of(const struct config *config)
         .cache_max = config->key_cache_max,
         .unknown_reads_per_s = config->unknown_reads_per_s,
         .version_is_required = config->api_version_required,
+        .silence = {.max_ms = config->stream_max_silence_ms,
+                    .goes_on = str_eq(config->stream_silence, S("go_on"))},
     };
 }
 
@@ -200,6 +203,17 @@ enum err parts_start(struct parts *parts, const struct config *config, str *why)
     return E_OK;
 }
 
+bool parts_follow(struct parts *parts)
+{
+    static const struct stream_subscriber subscribers[] = {
+        {keys_hear, keys_begin},
+        {gate_hear, gate_begin},
+    };
+
+    return !store_is_shared(parts->store) ||
+           stream_start(parts->store, subscribers, sizeof subscribers / sizeof *subscribers);
+}
+
 /* Whatever a command or the last second left: noted, linked, and its head in the log. */
 static void finish_audit(struct parts *parts)
 {
@@ -211,6 +225,7 @@ static void finish_audit(struct parts *parts)
 
 void parts_stop(struct parts *parts)
 {
+    stream_stop();
     if (parts->door)
         finish_audit(parts);
     door_drop(&parts->door);
@@ -225,20 +240,28 @@ void parts_stop(struct parts *parts)
     arena_drop(&parts->arena);
 }
 
+/* Nobody tells what other processes change. */
+static void learn(struct cx *cx)
+{
+    cx->doing = "reading the keys";
+    if (keys_learn_store(cx) != E_OK)
+        log_event(cx, LOG_WARN, "keys.not_learned", F("detail", cx->failure.detail));
+    cx->doing = "reading the gate tokens";
+    if (gate_learn_store(cx) != E_OK)
+        log_event(cx, LOG_WARN, "gate_tokens.not_learned", F("detail", cx->failure.detail));
+}
+
 static void tick_second(struct parts *parts, int64_t second)
 {
     DROP(arena) struct arena *arena = arena_new();
     struct cx cx = parts_cx(parts, arena, "flushing usage");
+    bool is_shared = store_is_shared(parts->store);
 
     if (keys_tick(&cx) != E_OK)
         log_event(&cx, LOG_WARN, "keys.not_kept_up", F("doing", str_of(cx.doing)),
                   F("detail", cx.failure.detail));
-    cx.doing = "reading the keys";
-    if (store_is_shared(parts->store) && keys_learn_store(&cx) != E_OK)
-        log_event(&cx, LOG_WARN, "keys.not_learned", F("detail", cx.failure.detail));
-    cx.doing = "reading the gate tokens";
-    if (store_is_shared(parts->store) && gate_learn_store(&cx) != E_OK)
-        log_event(&cx, LOG_WARN, "gate_tokens.not_learned", F("detail", cx.failure.detail));
+    if (is_shared && !stream_state().is_current)
+        learn(&cx);
     cx.doing = "sweeping answers";
     if (idempotency_sweep(&cx) != E_OK)
         log_event(&cx, LOG_WARN, "answers.not_swept", F("detail", cx.failure.detail));
@@ -248,6 +271,9 @@ static void tick_second(struct parts *parts, int64_t second)
     cx.doing = "sweeping sessions";
     if (second % SWEEP_EVERY_S == 0 && auth_sweep(&cx) != E_OK)
         log_event(&cx, LOG_WARN, "sessions.not_swept", F("detail", cx.failure.detail));
+    cx.doing = "sweeping changes";
+    if (second % SWEEP_EVERY_S == 0 && is_shared && stream_sweep(&cx) != E_OK)
+        log_event(&cx, LOG_WARN, "changes.not_swept", F("detail", cx.failure.detail));
     cx.doing = "sweeping revoked sessions";
     if (second % SWEEP_EVERY_S == 0 && issuers_any() && issuers_sweep(&cx) != E_OK)
         log_event(&cx, LOG_WARN, "revocations.not_swept", F("detail", cx.failure.detail));

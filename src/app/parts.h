@@ -24,6 +24,10 @@ struct parts {
 enum err parts_start(struct parts *parts, const struct config *config, str *why);
 void parts_stop(struct parts *parts);
 
+/* In a server, before it listens: hear from now on what other processes change. False: no thread
+ * could be started. */
+bool parts_follow(struct parts *parts);
+
 /* The settings that reload have changed in *config: every part goes by them from now on. */
 void parts_reload(struct parts *parts);
 

@@ -15,9 +15,11 @@
 
 #include "app/process.h"
 #include "base/banned.h"
+#include "base/buf.h"
+#include "base/json.h"
 #include "base/time.h"
 
-enum { ANSWER_WITHIN_S = 10, REACH_WITHIN_S = 15, TCP_LISTEN = 0x0a };
+enum { READY_MAX_BYTES = 65536, ANSWER_WITHIN_S = 10, REACH_WITHIN_S = 15, TCP_LISTEN = 0x0a };
 
 /* ---- the server ---- */
 
@@ -43,30 +45,45 @@ static bool find_listener(const char *path, struct probe_server *out)
     return is_there;
 }
 
-static size_t ignore_bytes(char *bytes, size_t size, size_t n, void *self)
+static size_t take_bytes(char *bytes, size_t size, size_t n, void *self)
 {
-    (void)bytes;
-    (void)self;
+    buf_put(self, (str){bytes, size * n});
     return size * n;
+}
+
+static str stream_of(struct arena *arena, str body)
+{
+    struct cx cx = {.arena = arena};
+    DROP(json) json_t *ready = NULL;
+
+    if (json_read(&cx, body, &ready) != E_OK)
+        return STR_NONE;
+    str status = json_text(json_object_get(json_object_get(ready, "changeStream"), "status"));
+    return status.n ? arena_dup(arena, status) : STR_NONE;
 }
 
 static void ask_ready(struct arena *arena, const char *path, struct probe_server *out)
 {
+    DROP(buf) struct buf body;
     CURL *curl = curl_easy_init();
     long status = 0;
+
+    buf_init(&body, READY_MAX_BYTES);
 
     curl_easy_setopt(curl, CURLOPT_URL, "http://localhost/readyz");
     curl_easy_setopt(curl, CURLOPT_UNIX_SOCKET_PATH, path);
     curl_easy_setopt(curl, CURLOPT_PROXY, "");
     curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)ANSWER_WITHIN_S);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, ignore_bytes);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);
     CURLcode code = curl_easy_perform(curl);
     if (code == CURLE_OK)
         curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     else
         out->why = arena_dup(arena, str_of(curl_easy_strerror(code)));
     out->status = (int)status;
+    out->stream = stream_of(arena, buf_str(&body));
     curl_easy_cleanup(curl);
 }
 

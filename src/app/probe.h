@@ -10,6 +10,7 @@ struct probe_server {
     int64_t uid;
     int status; /* of /readyz; 0: no answer */
     str why;    /* no answer: why */
+    str stream; /* as /readyz has it: "current", "lost"; STR_NONE: it follows none */
 };
 
 void probe_server(struct arena *arena, const struct config *config, struct probe_server *out);

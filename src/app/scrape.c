@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "keys/keys.h"
 #include "store/store.h"
+#include "stream/stream.h"
 
 /* Prometheus, one more beside it, and a person with curl. */
 enum { SCRAPE_CONNECTIONS_MAX = 64 };
@@ -116,6 +117,7 @@ static void write_page(struct scrape *s, struct metric_page *page)
     put_engine(page, s);
     put_store(page, s);
     put_keys(page);
+    stream_write_metrics(page);
     log_write_metrics(page);
     put_process(page, s);
     metric_page_end(page);

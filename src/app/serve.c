@@ -121,6 +121,8 @@ static int serve(struct parts *parts, struct config *config)
 
     options.trusted_proxies = parts_proxies(parts);
     process_raise_file_limit();
+    if (!parts_follow(parts))
+        return complain("cannot follow changes", S("no thread could be started"));
     if (!issuers_serve())
         return complain("cannot read the issuers' keys", S("no thread could be started"));
     if (http_engine_start(parts->arena, &options, &service, &engine, &why) != E_OK)

@@ -22,8 +22,13 @@ void gate_stop(void);
 
 extern const struct route gate_routes[];
 
-/* Read the tokens from the store: at start, and each second where other nodes make some too. */
+/* Read the tokens from the store: at start, and each second where other nodes change them too and
+ * no stream tells of it. */
 enum err gate_learn_store(struct cx *cx);
+
+/* As a subscriber of the change stream (stream/stream.h). */
+void gate_hear(str kind, str subject);
+enum err gate_begin(struct cx *cx);
 
 enum gate_door {
     GATE_KNOWN,

@@ -42,6 +42,19 @@ enum err gate_learn_store(struct cx *cx)
     return E_OK;
 }
 
+/* One that was made elsewhere is read at its first use. */
+void gate_hear(str kind, str subject)
+{
+    if (str_eq(kind, S("gate_token")))
+        gate_tokens_remove(subject);
+}
+
+enum err gate_begin(struct cx *cx)
+{
+    gate_tokens_forget();
+    return gate_learn_store(cx);
+}
+
 /* The change may have been made although its answer was lost: then memory is wrong. */
 static enum err forget_if_lost(enum err e)
 {
@@ -119,6 +132,7 @@ static enum err delete_in_tx(struct cx *cx, struct tx *tx, void *arg)
     if (e == E_ABSENT)
         return E_GATE_TOKEN_NOT_FOUND;
     TRY(e);
+    tx_announce(tx, "gate_token", *id);
     TRY(gate_delete_token(tx, *id));
     return audit_token(cx, tx, "gate_token.revoked", &token);
 }

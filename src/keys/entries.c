@@ -127,7 +127,7 @@ uint32_t entries_add_secret(struct entries *e, uint32_t key, const struct cached
         return 0;
     struct cached_secret *secret = entries_secret(e, number);
     secret->digest = from->digest;
-    secret->read_at_ms = from->read_at_ms;
+    secret->read_at_ns = from->read_at_ns;
     secret->rotated_at_ms = from->rotated_at_ms;
     secret->ends_at_ms = from->ends_at_ms;
     secret->key = key;

@@ -44,13 +44,13 @@ struct cached_secret {
     _Atomic uint32_t next_by_digest;
     uint32_t key;
     uint32_t next_of_key;
-    uint32_t read_at_ms; /* monotonic, low bits: before the store was read */
+    int64_t read_at_ns; /* monotonic: before the store was read */
     int64_t rotated_at_ms;
     int64_t ends_at_ms;
 };
 
 static_assert(sizeof(struct cached_key) <= 112, "a million of them is a lot");
-static_assert(sizeof(struct cached_secret) <= 64, "a million of them is a lot");
+static_assert(sizeof(struct cached_secret) <= 72, "a million of them is a lot");
 
 struct entries {
     struct slab keys;

@@ -25,6 +25,13 @@ enum {
     KEY_OVERLAP_MAX_S = 30 * 24 * 3600,
 };
 
+/* Of an API: what becomes of its keys in memory while neither the change stream nor the store says
+ * whether they are still as they were. */
+struct keys_silence {
+    int64_t max_ms; /* so long they are believed */
+    bool goes_on;   /* and after that too */
+};
+
 struct keys_settings {
     struct key_form form; /* "mt", "live" */
     bool scopes_may_widen;
@@ -33,6 +40,7 @@ struct keys_settings {
     int64_t cache_max;        /* keys in memory; read at the start only */
     int64_t unknown_reads_per_s;
     bool version_is_required;
+    struct keys_silence silence; /* of the built-in API */
 };
 
 /* Once, before threads start; texts outlive the process. */
@@ -68,7 +76,11 @@ struct keys_answer {
 enum keys_door keys_decide(struct cx *cx, const struct secret *key,
                            const struct decide_facts *facts, struct keys_answer *out);
 
-/* The same, reading the store for a key that is not in the table. For workers. E_STORE_DOWN. */
+/*
+ * The same, reading the store for a key that is not in the table. For workers.
+ *
+ * E_STORE_DOWN, or E_KEYS_NOT_CURRENT where memory could have answered and may not
+ */
 enum err keys_admit(struct cx *cx, const struct secret *key, const struct decide_facts *facts,
                     struct keys_answer *out);
 
@@ -98,9 +110,14 @@ void keys_forget_all(void);
 
 /*
  * Once the store is open: do others change it too, and are there imported keys, whose texts have
- * other forms than ours? Where others change it, each second, since they may import some.
+ * other forms than ours? Where others change it and no stream tells of it, each second, since they
+ * may import some.
  */
 enum err keys_learn_store(struct cx *cx);
+
+/* As a subscriber of the change stream (stream/stream.h). */
+void keys_hear(str kind, str subject);
+enum err keys_begin(struct cx *cx);
 
 /* Write last use and counts to the store: each second, and on stop. */
 enum err keys_flush_usage(struct cx *cx);

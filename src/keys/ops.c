@@ -12,7 +12,10 @@
 #include "crypto/random.h"
 #include "keys/guesses.h"
 #include "keys/table.h"
+#include "keys/trust.h"
 #include "keys/unknown.h"
+
+enum { NOT_CURRENT_RETRY_S = 5 };
 
 /* Swapped by a reload; has_imported only ever rises. */
 static struct keys_settings first;
@@ -58,7 +61,7 @@ enum err keys_learn_store(struct cx *cx)
 {
     int64_t n = 0;
 
-    table_set_shared(store_is_shared(cx->store));
+    trust_set_shared(store_is_shared(cx->store));
     if (atomic_load(&has_imported))
         return E_OK;
     TRY(store_read(cx, count_imported, &n));
@@ -94,6 +97,24 @@ enum err keys_tick(struct cx *cx)
 void keys_forget_all(void)
 {
     table_touch_all();
+}
+
+/* ---- what others change ---- */
+
+void keys_hear(str kind, str subject)
+{
+    if (str_eq(kind, S("key")))
+        table_touch(subject);
+    else if (str_eq(kind, S("employer")) || str_eq(kind, S("user")))
+        table_touch_all();
+    else if (str_eq(kind, S("import")))
+        atomic_store(&has_imported, true);
+}
+
+enum err keys_begin(struct cx *cx)
+{
+    keys_forget_all();
+    return keys_learn_store(cx);
 }
 
 /* ---- at the door ---- */
@@ -142,7 +163,8 @@ enum keys_door keys_decide(struct cx *cx, const struct secret *key,
     struct sha256 digest = digest_sha256(secret_reveal(key));
     struct decide_facts found = *facts;
     found.text.fault = KEY_TEXT_OK;
-    if (table_decide(cx->arena, &digest, &found, out))
+    int64_t since_ns = trust_since_ns(&keys_settings()->silence, facts->now.mono_ns);
+    if (table_decide(cx->arena, &digest, since_ns, &found, out))
         return KEYS_DECIDED;
     if (unknown_may_read(&digest, facts->now))
         return KEYS_ASK_STORE;
@@ -165,6 +187,24 @@ static enum err look_up(struct cx *cx, struct tx *tx, void *arg)
     return e == E_ABSENT ? E_OK : e;
 }
 
+static enum err not_current(struct cx *cx)
+{
+    cx->failure = (struct failure){.retry_after_s = NOT_CURRENT_RETRY_S};
+    return fail(
+        cx, E_KEYS_NOT_CURRENT,
+        "For longer than stream_max_silence nobody could say whether keys are still valid.");
+}
+
+/* What is in memory may be believed now that the store is known to be away. */
+static enum err decide_without_store(struct cx *cx, const struct secret *key,
+                                     const struct decide_facts *facts, struct keys_answer *out)
+{
+    trust_note_unanswered();
+    if (keys_decide(cx, key, facts, out) == KEYS_DECIDED)
+        return E_OK;
+    return trust_is_over(&keys_settings()->silence) ? not_current(cx) : E_STORE_DOWN;
+}
+
 enum err keys_admit(struct cx *cx, const struct secret *key, const struct decide_facts *facts,
                     struct keys_answer *out)
 {
@@ -177,8 +217,13 @@ enum err keys_admit(struct cx *cx, const struct secret *key, const struct decide
         return E_OK;
     }
     do {
+        if (trust_is_over(&keys_settings()->silence))
+            return not_current(cx);
         uint64_t epoch = table_epoch();
-        TRY(store_read(cx, look_up, &lookup));
+        enum err e = store_read(cx, look_up, &lookup);
+        if (e == E_STORE_DOWN)
+            return decide_without_store(cx, key, facts, out);
+        TRY(e);
         unknown_was_read(&lookup.digest, lookup.is_found, facts->now);
         if (!lookup.is_found) {
             decide_unknown(cx, facts, out);
@@ -390,6 +435,7 @@ static enum err change_in_tx(struct cx *cx, struct tx *tx, void *arg)
                     "Scopes of an existing key may only be narrowed on this server"
                     " (key_scopes_may_widen is off).");
     key->updated_at_ms = cx->now_ms;
+    tx_announce(tx, "key", key->id);
     TRY(keys_update(tx, key));
     return audit_change(cx, tx, &before, key);
 }
@@ -419,6 +465,7 @@ static enum err rotate_in_tx(struct cx *cx, struct tx *tx, void *arg)
 
     TRY(lock_keys(cx, tx));
     TRY(find_live(cx, tx, rotate->id, key));
+    tx_announce(tx, "key", key->id);
     TRY(keys_end_secrets(tx, key->id, cx->now_ms, ends_at_ms));
     make_raw(cx, key, &kept, rotate->raw);
     key->rotated_at_ms = key->updated_at_ms = cx->now_ms;
@@ -447,6 +494,7 @@ static enum err revoke_in_tx(struct cx *cx, struct tx *tx, void *arg)
     TRY(find_own(cx, tx, get->id, get->out));
     if (get->out->revoked_at_ms)
         return E_OK;
+    tx_announce(tx, "key", get->id);
     TRY(keys_mark_revoked(tx, cx->who->employer_id, get->id, cx->now_ms));
     return audit_of_key(cx, tx, "api_key.revoked", get->id,
                         audit_detail(cx, F("name", get->out->name)));
@@ -491,6 +539,7 @@ static enum err import_in_tx(struct cx *cx, struct tx *tx, void *arg)
 {
     struct import *import = arg;
 
+    tx_announce(tx, "import", cx->who->employer_id);
     TRY(lock_keys(cx, tx));
     TRY(check_room(cx, tx, (int64_t)import->n));
     for (import->at = 0; import->at < import->n; import->at++) {

@@ -8,13 +8,7 @@
 
 #include "base/rcu.h"
 
-/* Where other processes change keys too, an entry is believed for this long. */
-enum {
-    SHARED_FRESH_MS = 1000,
-    NS_PER_MS = 1000 * 1000,
-    LOOKS_FOR_WHOLE = 256,
-    KEYS_MAX_DEFAULT = 1000
-};
+enum { LOOKS_FOR_WHOLE = 256, KEYS_MAX_DEFAULT = 1000 };
 
 static struct {
     pthread_mutex_t lock;
@@ -22,7 +16,6 @@ static struct {
     struct used used;
     _Atomic uint64_t epoch;      /* raised by every change */
     _Atomic uint32_t generation; /* keys of an earlier one are stale */
-    atomic_bool is_shared;       /* other processes change keys as well */
     uint32_t hand;               /* where the last look for room ended */
     int64_t evictions;
 } table = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -32,7 +25,6 @@ void table_start(int64_t keys_max)
     entries_start(&table.entries, (uint32_t)(keys_max ? keys_max : KEYS_MAX_DEFAULT));
     atomic_store(&table.epoch, 0);
     atomic_store(&table.generation, 0);
-    atomic_store(&table.is_shared, false);
     table.hand = 0;
     table.evictions = 0;
 }
@@ -41,11 +33,6 @@ void table_stop(void)
 {
     entries_stop(&table.entries);
     usage_stop(&table.used);
-}
-
-void table_set_shared(bool is_shared)
-{
-    atomic_store(&table.is_shared, is_shared);
 }
 
 void table_count(struct table_stats *out)
@@ -114,29 +101,22 @@ static void answer(struct arena *arena, const struct cached_secret *secret,
         atomic_store_explicit(&key->is_hot, true, memory_order_relaxed);
 }
 
-static uint32_t ms_of(int64_t mono_ns)
-{
-    return (uint32_t)(mono_ns / NS_PER_MS);
-}
-
-static bool is_fresh(const struct cached_secret *secret, const struct decide_facts *facts)
+static bool is_fresh(const struct cached_secret *secret, int64_t since_ns)
 {
     const struct cached_key *key = entries_key(&table.entries, secret->key);
 
-    if (atomic_load(&key->is_stale) || key->generation != atomic_load(&table.generation))
-        return false;
-    return !atomic_load_explicit(&table.is_shared, memory_order_relaxed) ||
-           ms_of(facts->now.mono_ns) - secret->read_at_ms < SHARED_FRESH_MS;
+    return !atomic_load(&key->is_stale) && key->generation == atomic_load(&table.generation) &&
+           secret->read_at_ns >= since_ns;
 }
 
-bool table_decide(struct arena *arena, const struct sha256 *digest,
+bool table_decide(struct arena *arena, const struct sha256 *digest, int64_t since_ns,
                   const struct decide_facts *facts, struct keys_answer *out)
 {
     rcu_thread_begin();
     rcu_enter();
     uint32_t number = entries_find_secret(&table.entries, digest);
     const struct cached_secret *secret = number ? entries_secret(&table.entries, number) : NULL;
-    bool is_there = secret && is_fresh(secret, facts);
+    bool is_there = secret && is_fresh(secret, since_ns);
     if (is_there)
         answer(arena, secret, facts, out);
     rcu_leave();
@@ -267,7 +247,7 @@ static uint32_t put_key_locked(const struct key_row *row, struct rate_now now)
 static bool is_same_secret(const struct cached_secret *a, const struct cached_secret *b)
 {
     return a->rotated_at_ms == b->rotated_at_ms && a->ends_at_ms == b->ends_at_ms &&
-           a->read_at_ms == b->read_at_ms;
+           a->read_at_ns == b->read_at_ns;
 }
 
 static void put_secret_locked(uint32_t key, const struct cached_secret *secret, struct rate_now now)
@@ -290,7 +270,7 @@ static void put_secret_locked(uint32_t key, const struct cached_secret *secret, 
 static void put_locked(const struct key_row *row, struct rate_now read_at)
 {
     struct cached_secret secret = {.digest = row->secret.digest,
-                                   .read_at_ms = ms_of(read_at.mono_ns),
+                                   .read_at_ns = read_at.mono_ns,
                                    .rotated_at_ms = row->secret.rotated_at_ms,
                                    .ends_at_ms = row->secret.ends_at_ms};
 

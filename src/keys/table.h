@@ -17,13 +17,10 @@ void table_start(int64_t keys_max); /* 0: 1,000 */
 void table_stop(void);
 
 /*
- * Do other processes change keys too? Then an entry is read again a second after it was read last:
- * nobody tells this table of their changes.
+ * Decide, meter and count a key that is in the table. False: it is not there, or stale, or was read
+ * before since_ns (monotonic; see keys/trust.h).
  */
-void table_set_shared(bool is_shared);
-
-/* Decide, meter and count a key that is in the table. False: it is not there, or stale. */
-bool table_decide(struct arena *arena, const struct sha256 *digest,
+bool table_decide(struct arena *arena, const struct sha256 *digest, int64_t since_ns,
                   const struct decide_facts *facts, struct keys_answer *out);
 
 /*

@@ -136,6 +136,7 @@ static enum err change_employer_in_tx(struct cx *cx, struct tx *tx, void *arg)
         TRY(audit_identities(cx, tx, "employer", employer->id, employer->id,
                              &employer->identities));
     }
+    tx_announce(tx, "employer", employer->id);
     TRY(people_update_employer(tx, employer));
     return audit_employer(cx, tx, "employer.updated", employer);
 }
@@ -254,6 +255,7 @@ static enum err shut_out(struct cx *cx, struct tx *tx, const struct user *before
 {
     int64_t ended = 0;
 
+    tx_announce(tx, "user", after->id);
     TRY(auth_shut_out(tx, after->id, &ended));
     TRY(keys_revoke_created_by(cx, tx, after->id));
     if (!before->is_active)

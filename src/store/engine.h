@@ -20,12 +20,20 @@ struct store {
     store_work closing; /* as store_set_closing, or NULL */
 };
 
+/* What tx_announce was called with; in the arena of tx->cx. */
+struct announcement {
+    struct announcement *next;
+    const char *kind;
+    str subject;
+};
+
 struct tx {
     const struct engine *engine;
     struct cx *cx;
     enum err failed; /* the first statement that failed ends the transaction; else E_OK */
     bool closes;     /* as tx_closes */
     int open_rows;
+    struct announcement *announced; /* the last first; on a shared store only */
 };
 
 struct rows {

@@ -165,6 +165,11 @@ static enum err postgres_lock_schema(struct tx *tx)
 
 /* ---- life ---- */
 
+const char *postgres_url(struct store *store)
+{
+    return pg_store_of(store)->pool.url;
+}
+
 static int connections_wanted(int asked)
 {
     if (asked <= 0)

@@ -25,6 +25,7 @@ struct pg_conn {
     const char *url;
     uint64_t generation; /* of the pool, when it was opened */
     bool waits_long;     /* for a migration, its own or another's */
+    bool waits_short;    /* for whom silence means something: store/watch.h */
     uint64_t uses;
     uint64_t n_prepared; /* names them */
     struct pg_statement *kept[PG_SETS][PG_WAYS];
@@ -99,6 +100,9 @@ void pg_pool_stop(struct pg_pool *p);
 /* First come, first served. E_STORE_DOWN: none is to be had in time, or PostgreSQL is away. */
 enum err pg_pool_take(struct pg_pool *p, struct cx *cx, struct pg_conn **out);
 void pg_pool_give(struct pg_pool *p, struct pg_conn *c);
+
+/* As given to store_open; lives as long as the store. */
+const char *postgres_url(struct store *store);
 
 /* PostgreSQL went away, or its schema changed: what is open or prepared is of no more use. */
 void pg_pool_renew(struct pg_pool *p);

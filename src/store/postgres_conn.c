@@ -10,7 +10,7 @@
 #include "base/time.h"
 
 /* The server ends a statement after 30 s; a server that does not even do that is given up on. */
-enum { ANSWER_WITHIN_MS = 35000 };
+enum { ANSWER_WITHIN_MS = 35000, SHORT_ANSWER_WITHIN_MS = 5000 };
 
 /*
  * synchronous_commit may be stronger than "on" where the operator wants it so; "off" would answer
@@ -47,7 +47,7 @@ static str one_line(struct arena *arena, const char *text)
 }
 
 /* What stands before dbname is a default that the URL may change; what stands after is fixed. */
-static PGconn *connect_to(const char *url)
+static PGconn *connect_to(const char *url, bool waits_short)
 {
     static const char *const names[] = {"connect_timeout",
                                         "fallback_application_name",
@@ -58,7 +58,15 @@ static PGconn *connect_to(const char *url)
                                         "dbname",
                                         "client_encoding",
                                         NULL};
-    const char *const values[] = {"5", "sallyport", "10", "5", "3", "20000", url, "UTF8", NULL};
+    const char *const values[] = {waits_short ? "2" : "5",
+                                  waits_short ? "sallyport changes" : "sallyport",
+                                  "10",
+                                  "5",
+                                  "3",
+                                  "20000",
+                                  url,
+                                  "UTF8",
+                                  NULL};
 
     return PQconnectdbParams(names, values, 1);
 }
@@ -82,7 +90,7 @@ enum err pg_conn_open(struct pg_conn *c, const char *url, struct arena *arena, s
     str fault;
 
     c->url = url;
-    c->db = connect_to(url);
+    c->db = connect_to(url, c->waits_short);
     if (PQstatus(c->db) == CONNECTION_OK) {
         PQsetNoticeReceiver(c->db, ignore_notice, NULL);
         fault = check_server(c, arena);
@@ -131,7 +139,8 @@ static bool wait_for_result(struct pg_conn *c, int64_t until_ms)
 
 PGresult *pg_answer(struct pg_conn *c, int is_sent)
 {
-    int64_t until_ms = c->waits_long ? INT64_MAX : time_mono_ms() + ANSWER_WITHIN_MS;
+    int64_t within_ms = c->waits_short ? SHORT_ANSWER_WITHIN_MS : ANSWER_WITHIN_MS;
+    int64_t until_ms = c->waits_long ? INT64_MAX : time_mono_ms() + within_ms;
     PGresult *kept = NULL;
 
     if (!is_sent)

@@ -164,29 +164,53 @@ static enum err run(struct cx *cx, store_work work, void *arg, enum way way)
     return engine_down(cx, "the same data is being changed by too many at once");
 }
 
-struct guarded {
+struct change {
     store_work work;
     void *arg;
 };
 
-static enum err run_guarded(struct cx *cx, struct tx *tx, void *arg)
+static enum err run_guarded(struct cx *cx, struct tx *tx, const struct change *change)
 {
-    const struct guarded *guarded = arg;
-
+    if (!cx->guard)
+        return change->work(cx, tx, change->arg);
     TRY(cx->guard->begins(cx, tx, cx->guard));
-    TRY(guarded->work(cx, tx, guarded->arg));
+    TRY(change->work(cx, tx, change->arg));
     return cx->guard->ends(cx, tx, cx->guard);
+}
+
+/* The first takes the lock that every announcement waits for, so nothing may come after them. */
+static enum err write_announced(struct tx *tx)
+{
+    static const char sql[] = "SELECT change_announce($1, $2)";
+
+    for (const struct announcement *a = tx->announced; a; a = a->next)
+        TRY(tx_exec(tx, sql, BIND(TEXT(str_of(a->kind)), TEXT(a->subject)), NULL));
+    return E_OK;
+}
+
+static enum err run_change(struct cx *cx, struct tx *tx, void *arg)
+{
+    tx->announced = NULL;
+    TRY(run_guarded(cx, tx, arg));
+    return write_announced(tx);
 }
 
 static enum err change(struct cx *cx, store_work work, void *arg, enum way way)
 {
-    struct guarded guarded = {work, arg};
+    struct change change = {work, arg};
 
-    if (!cx->guard)
-        return run(cx, work, arg, way);
-    TRY(run(cx, run_guarded, &guarded, way));
+    TRY(run(cx, run_change, &change, way));
     cx->guard = NULL;
     return E_OK;
+}
+
+void tx_announce(struct tx *tx, const char *kind, str subject)
+{
+    if (!store_is_shared(tx->cx->store))
+        return;
+    struct announcement *a = ARENA_NEW(tx->cx->arena, struct announcement);
+    *a = (struct announcement){tx->announced, kind, arena_dup(tx->cx->arena, subject)};
+    tx->announced = a;
 }
 
 enum err store_run(struct cx *cx, store_work work, void *arg)

@@ -78,6 +78,16 @@ enum err store_read(struct cx *cx, store_work work, void *arg);
 void store_set_closing(struct store *store, store_work closing);
 void tx_closes(struct tx *tx);
 
+/*
+ * Something that other processes of a shared store may have in memory has changed: they hear of it
+ * by store/watch.h once this transaction is committed, in the order of the commits. Called in the
+ * work that makes the change; written at its end, so that nobody waits longer than for a commit.
+ * Does nothing on SQLite, which one process has open.
+ *
+ * kind  a literal
+ */
+void tx_announce(struct tx *tx, const char *kind, str subject);
+
 /* Is the store answering? For /readyz. */
 enum err store_check(struct cx *cx);
 

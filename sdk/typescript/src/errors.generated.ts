@@ -386,6 +386,12 @@ export const errors = {
     cause: "The store did not answer, its disk is full, or it cannot be written.",
     fix: "Retry after the time in Retry-After.",
   },
+  KEYS_NOT_CURRENT: {
+    status: 503,
+    message: "Keys cannot be vouched for.",
+    cause: "The store has not answered for longer than stream_max_silence, so a key in memory may have been revoked elsewhere; stream_silence is refuse.",
+    fix: "Retry after the time in Retry-After. For the operator: bring PostgreSQL back, see docs/cluster.md.",
+  },
   OVERLOADED: {
     status: 503,
     message: "The server is busy.",

@@ -885,6 +885,17 @@ export interface components {
         Readiness: {
             /** @constant */
             status: "ready";
+            /** @description On PostgreSQL. What other servers of the same store change reaches this one through it. */
+            changeStream?: {
+                /**
+                 * @description `lost`: keys are read from the store again a second after they were last read, and more
+                 *     slowly answered, until the stream is back.
+                 * @enum {string}
+                 */
+                status: "current" | "lost";
+                /** @description Since the changes were last read. */
+                silenceMilliseconds: number;
+            };
         };
         Versions: {
             /** @example 2026-02-01 */
@@ -1539,7 +1550,7 @@ export interface components {
          * @description Why a request was refused. GET /docs/errors/{code} explains each; new ones may be added.
          * @enum {string}
          */
-        ErrorCode: "MALFORMED_REQUEST" | "REQUEST_TIMEOUT" | "URI_TOO_LONG" | "HEADERS_TOO_LARGE" | "NOT_IMPLEMENTED" | "HTTP_VERSION_NOT_SUPPORTED" | "EXPECTATION_FAILED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_JSON" | "INVALID_REQUEST" | "MALFORMED_FORM" | "INVALID_CURSOR" | "UNSUPPORTED_API_VERSION" | "MISSING_CREDENTIALS" | "SESSION_REQUIRED" | "SESSION_INVALID" | "LOGIN_FAILED" | "PASSWORD_INCORRECT" | "RESET_LINK_INVALID" | "LOGIN_THROTTLED" | "TOKEN_INVALID" | "TOKEN_EXPIRED" | "TOKEN_NOT_YET_VALID" | "TOKEN_ISSUER_UNKNOWN" | "TOKEN_AUDIENCE" | "TOKEN_PARTY" | "GATE_TOKEN_INVALID" | "INVALID_API_KEY" | "API_KEY_REVOKED" | "API_KEY_INACTIVE" | "API_KEY_NOT_YET_VALID" | "API_KEY_EXPIRED" | "EMPLOYER_INACTIVE" | "EMPLOYER_NOT_APPROVED" | "API_KEY_IP_NOT_ALLOWED" | "GEO_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "INSUFFICIENT_ROLE" | "USER_UNKNOWN" | "ORIGIN_NOT_ALLOWED" | "FORM_TOKEN_INVALID" | "RATE_LIMITED" | "API_KEY_NOT_FOUND" | "EMPLOYER_NOT_FOUND" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "GATE_TOKEN_NOT_FOUND" | "GATE_TOKEN_LIMIT" | "API_KEY_LIMIT" | "API_KEY_NOT_LIVE" | "EMAIL_TAKEN" | "IDENTITY_TAKEN" | "LAST_ADMIN" | "IDEMPOTENCY_KEY_REUSED" | "IDEMPOTENCY_IN_PROGRESS" | "IDEMPOTENCY_SECRET_GONE" | "INSTANCE_KEY_FIXED" | "COHORT_INVALID" | "FOREIGN_EMAIL_LIMIT" | "INTERNAL_ERROR" | "STORE_DOWN" | "OVERLOADED" | "SHUTTING_DOWN" | "ISSUER_UNREACHABLE";
+        ErrorCode: "MALFORMED_REQUEST" | "REQUEST_TIMEOUT" | "URI_TOO_LONG" | "HEADERS_TOO_LARGE" | "NOT_IMPLEMENTED" | "HTTP_VERSION_NOT_SUPPORTED" | "EXPECTATION_FAILED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_JSON" | "INVALID_REQUEST" | "MALFORMED_FORM" | "INVALID_CURSOR" | "UNSUPPORTED_API_VERSION" | "MISSING_CREDENTIALS" | "SESSION_REQUIRED" | "SESSION_INVALID" | "LOGIN_FAILED" | "PASSWORD_INCORRECT" | "RESET_LINK_INVALID" | "LOGIN_THROTTLED" | "TOKEN_INVALID" | "TOKEN_EXPIRED" | "TOKEN_NOT_YET_VALID" | "TOKEN_ISSUER_UNKNOWN" | "TOKEN_AUDIENCE" | "TOKEN_PARTY" | "GATE_TOKEN_INVALID" | "INVALID_API_KEY" | "API_KEY_REVOKED" | "API_KEY_INACTIVE" | "API_KEY_NOT_YET_VALID" | "API_KEY_EXPIRED" | "EMPLOYER_INACTIVE" | "EMPLOYER_NOT_APPROVED" | "API_KEY_IP_NOT_ALLOWED" | "GEO_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "INSUFFICIENT_ROLE" | "USER_UNKNOWN" | "ORIGIN_NOT_ALLOWED" | "FORM_TOKEN_INVALID" | "RATE_LIMITED" | "API_KEY_NOT_FOUND" | "EMPLOYER_NOT_FOUND" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "GATE_TOKEN_NOT_FOUND" | "GATE_TOKEN_LIMIT" | "API_KEY_LIMIT" | "API_KEY_NOT_LIVE" | "EMAIL_TAKEN" | "IDENTITY_TAKEN" | "LAST_ADMIN" | "IDEMPOTENCY_KEY_REUSED" | "IDEMPOTENCY_IN_PROGRESS" | "IDEMPOTENCY_SECRET_GONE" | "INSTANCE_KEY_FIXED" | "COHORT_INVALID" | "FOREIGN_EMAIL_LIMIT" | "INTERNAL_ERROR" | "STORE_DOWN" | "KEYS_NOT_CURRENT" | "OVERLOADED" | "SHUTTING_DOWN" | "ISSUER_UNREACHABLE";
     };
     responses: {
         /** @description Bad Request: MALFORMED_REQUEST. */
@@ -2813,7 +2824,7 @@ export interface components {
                 };
             };
         };
-        /** @description Service Unavailable: STORE_DOWN, OVERLOADED, SHUTTING_DOWN, ISSUER_UNREACHABLE. */
+        /** @description Service Unavailable: STORE_DOWN, KEYS_NOT_CURRENT, OVERLOADED, SHUTTING_DOWN, ISSUER_UNREACHABLE. */
         Refused503E: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
@@ -2828,7 +2839,23 @@ export interface components {
                     /** @constant */
                     status?: 503;
                     /** @enum {unknown} */
-                    code?: "STORE_DOWN" | "OVERLOADED" | "SHUTTING_DOWN" | "ISSUER_UNREACHABLE";
+                    code?: "STORE_DOWN" | "KEYS_NOT_CURRENT" | "OVERLOADED" | "SHUTTING_DOWN" | "ISSUER_UNREACHABLE";
+                };
+            };
+        };
+        /** @description Service Unavailable: STORE_DOWN, KEYS_NOT_CURRENT, OVERLOADED, SHUTTING_DOWN. */
+        Refused503F: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "retry-after": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 503;
+                    /** @enum {unknown} */
+                    code?: "STORE_DOWN" | "KEYS_NOT_CURRENT" | "OVERLOADED" | "SHUTTING_DOWN";
                 };
             };
         };
@@ -4526,7 +4553,7 @@ export interface operations {
             431: components["responses"]["Refused431A"];
             500: components["responses"]["Refused500A"];
             501: components["responses"]["Refused501A"];
-            503: components["responses"]["Refused503B"];
+            503: components["responses"]["Refused503F"];
             505: components["responses"]["Refused505A"];
         };
     };
@@ -4563,7 +4590,7 @@ export interface operations {
             431: components["responses"]["Refused431A"];
             500: components["responses"]["Refused500A"];
             501: components["responses"]["Refused501A"];
-            503: components["responses"]["Refused503B"];
+            503: components["responses"]["Refused503F"];
             505: components["responses"]["Refused505A"];
         };
     };

@@ -58,27 +58,34 @@ export async function ownCluster(): Promise<{ stop: () => Promise<void> }> {
       if (lines.length > 2) resolve(lines);
     });
   });
-  process.env["POSTGRES_URL"] = url;
-  process.env["POSTGRES_FOLDER"] = folder;
+  const shared = { POSTGRES_URL: process.env["POSTGRES_URL"], POSTGRES_FOLDER: process.env["POSTGRES_FOLDER"] };
+  Object.assign(process.env, { POSTGRES_URL: url, POSTGRES_FOLDER: folder });
   return {
     stop: async () => {
+      Object.assign(process.env, shared);
       child.stdin.end();
       await ended;
     },
   };
 }
 
-/** Kill -9 of the whole cluster at once. */
-export function kill(): void {
+function signalAll(signal: NodeJS.Signals): void {
   const main = readFileSync(join(setting("POSTGRES_FOLDER"), "data", "postmaster.pid"), "utf8").split("\n")[0] ?? "";
   const others = execFileSync("ps", ["-o", "pid=", "--ppid", main], { encoding: "utf8" }).split("\n");
   for (const pid of [main, ...others].map(Number).filter(Boolean))
     try {
-      process.kill(pid, "SIGKILL");
+      process.kill(pid, signal);
     } catch {
       // It has ended by itself.
     }
 }
+
+/** Kill -9 of the whole cluster at once. */
+export const kill = (): void => signalAll("SIGKILL");
+
+/** It is there, takes connections, and says nothing: as behind a network that loses everything. */
+export const freeze = (): void => signalAll("SIGSTOP");
+export const thaw = (): void => signalAll("SIGCONT");
 
 /** Its processes take a moment to be gone; it refuses to start before. */
 export function start(): void {
