@@ -1,25 +1,22 @@
-/* Asking about one key. Inside gate/ only. */
+/* Asking in JSON. Inside gate/ only. */
 #ifndef SALLYPORT_GATE_VERIFY_H
 #define SALLYPORT_GATE_VERIFY_H
 
 #include "base/form.h"
 #include "base/json.h"
-#include "decide/scope_expr.h"
-#include "gate/gate.h"
+#include "gate/judge.h"
 
-struct gate_question {
-    struct secret key; /* a copy: dropped with gate_question_drop */
-    struct scope_expr needs;
-    struct net_addr client; /* NET_NONE: not named */
-    int64_t cost;
+struct gate_asked {
+    struct gate_question question;
+    struct secret key; /* a copy: dropped with gate_asked_drop */
 };
 
-void gate_question_drop(struct gate_question *question);
+void gate_asked_drop(struct gate_asked *asked);
 
-/* Members of the form; problems go to it. */
-void gate_read_question(struct form *form, struct gate_question *out);
+/* Members of the form; problems go to it. It may not be moved afterwards. */
+void gate_read_question(struct form *form, struct gate_asked *out);
 
 /* Write the verdict as an object. E_ASK_WORKER: the store must be read, and cx may not wait. */
-enum err gate_answer(struct cx *cx, const struct gate_question *question, struct json_out *j);
+enum err gate_answer(struct cx *cx, const struct gate_asked *asked, struct json_out *j);
 
 #endif
