@@ -34,7 +34,8 @@ static void must_be_same(const struct flat_member *list, size_t n, const json_t 
 
 static void must_be_equal(const struct gate_question *a, const struct gate_question *b)
 {
-    assert(str_eq(secret_reveal(&a->key), secret_reveal(&b->key)));
+    assert(str_eq(secret_reveal(a->key), secret_reveal(b->key)));
+    assert(str_eq(a->api, b->api) && str_is_none(a->api) == str_is_none(b->api));
     assert(a->needs.n == b->needs.n && memcmp(a->needs.steps, b->needs.steps, a->needs.n) == 0);
     assert(a->client.family == b->client.family);
     assert(memcmp(a->client.bytes, b->client.bytes, sizeof a->client.bytes) == 0);
@@ -43,7 +44,7 @@ static void must_be_equal(const struct gate_question *a, const struct gate_quest
 
 static void ask_both(struct cx *cx, str text, const json_t *object)
 {
-    struct gate_question scanned, read;
+    struct gate_asked scanned, read;
     struct form form;
 
     if (!gate_scan_question(text, &scanned))
@@ -53,9 +54,9 @@ static void ask_both(struct cx *cx, str text, const json_t *object)
     gate_read_question(&form, &read);
     enum err e = form_close(&form);
     assert(e == E_OK);
-    must_be_equal(&scanned, &read);
-    gate_question_drop(&scanned);
-    gate_question_drop(&read);
+    must_be_equal(&scanned.question, &read.question);
+    gate_asked_drop(&scanned);
+    gate_asked_drop(&read);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -66,11 +66,14 @@ static void check_request(const struct http_req *req)
     must(req->method > 0 && req->method < HTTP_METHODS_END);
     must(!str_has_byte(req->path, '\0') && req->path.n > 0);
     must(memmem(req->path.p, req->path.n, "/../", 4) == NULL);
+    must(req->method != HTTP_OTHER || !str_is_none(req->guarded));
+    must(str_is_none(req->guarded) || str_eq(req->path, S(HTTP_GUARDED_PATH)));
     must(!(req->is_chunked && req->declared_bytes));
     must(req->n_fields <= HTTP_FIELDS_MAX);
     for (size_t i = 0; i < req->n_fields; i++)
         if (str_ieq(req->fields[i].name, S("x-api-key")) ||
             str_ieq(req->fields[i].name, S("authorization")) ||
+            str_ieq(req->fields[i].name, S("x-gate-token")) ||
             str_ieq(req->fields[i].name, S("cookie")))
             must(req->fields[i].value.n == 0 && req->fields[i].raw.n == 0);
 }

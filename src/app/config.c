@@ -507,14 +507,20 @@ static void derive_control_socket(struct loader *l)
                   "one"));
 }
 
-static void derive_proxies(struct loader *l)
+static struct net_cidr *read_blocks(struct arena *arena, const struct config_list *list, size_t *n)
 {
-    const struct config_list *list = &l->config->trusted_proxies;
+    struct net_cidr *blocks = arena_array(arena, list->n, sizeof *blocks);
 
-    l->config->proxies = arena_array(l->arena, list->n, sizeof *l->config->proxies);
     for (size_t i = 0; i < list->n; i++)
-        net_cidr_parse(list->texts[i], &l->config->proxies[i]);
-    l->config->n_proxies = list->n;
+        net_cidr_parse(list->texts[i], &blocks[i]);
+    *n = list->n;
+    return blocks;
+}
+
+static void derive_blocks(struct arena *arena, struct config *c)
+{
+    c->proxies = read_blocks(arena, &c->trusted_proxies, &c->n_proxies);
+    c->gateways = read_blocks(arena, &c->gate_peers, &c->n_gateways);
 }
 
 static void check_tls(struct loader *l)
@@ -569,7 +575,7 @@ static void derive(struct loader *l)
     derive_key_file(l);
     derive_audit_folder(l);
     derive_control_socket(l);
-    derive_proxies(l);
+    derive_blocks(l->arena, l->config);
     check_tls(l);
     derive_log(l);
     if (l->n_problems == 0)
@@ -710,11 +716,7 @@ void config_take_over(struct arena *arena, struct config *config, const struct c
     }
     config->log_least = from->log_least;
     config->log_is_json = from->log_is_json;
-    config->n_proxies = from->n_proxies;
-    struct net_cidr *proxies = arena_array(arena, from->n_proxies, sizeof *proxies);
-    if (from->n_proxies)
-        memcpy(proxies, from->proxies, from->n_proxies * sizeof *proxies);
-    config->proxies = proxies;
+    derive_blocks(arena, config);
 }
 
 void config_drop(struct config *config)

@@ -76,6 +76,8 @@ struct config {
     bool public_url_is_https; /* cookies are Secure */
     struct net_cidr *proxies; /* trusted_proxies */
     size_t n_proxies;
+    struct net_cidr *gateways; /* gate_peers */
+    size_t n_gateways;
     enum log_level log_least;
     bool log_is_json;
 };

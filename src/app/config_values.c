@@ -136,7 +136,7 @@ static str check_email(struct arena *arena, str value)
     return text_is_email(value) ? STR_NONE : S("must be an address like admin@example.org");
 }
 
-static str check_proxies(struct arena *arena, const struct config_list *list)
+static str check_blocks(struct arena *arena, const struct config_list *list)
 {
     struct net_cidr block;
 
@@ -163,7 +163,8 @@ static const struct config_checks checks[SETTINGS_END] = {
     [SETTING_listen] = {.text = check_listen},
     [SETTING_metrics_listen] = {.text = check_listen},
     [SETTING_public_url] = {.text = check_public_url},
-    [SETTING_trusted_proxies] = {.list = check_proxies},
+    [SETTING_trusted_proxies] = {.list = check_blocks},
+    [SETTING_gate_peers] = {.list = check_blocks},
     [SETTING_database_url] = {.text = check_database_url},
     [SETTING_environment] = {.text = check_name},
     [SETTING_api_vendor] = {.text = check_name},

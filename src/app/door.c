@@ -43,6 +43,7 @@ enum credential {
     CREDENTIAL_TOKEN_COOKIE, /* the same in a cookie */
     CREDENTIAL_OPERATOR,
     CREDENTIAL_GATE,
+    CREDENTIAL_GATEWAY,
 };
 
 /* One request on its way through; lives in the call's arena. */
@@ -113,21 +114,6 @@ static bool is_enterprise(const struct http_req *req)
     return str_starts(req->path, S("/api/employer/"));
 }
 
-/* draft-ietf-httpapi-ratelimit-headers-10: a policy and its present state. */
-static void add_rate_fields(struct visit *v)
-{
-    const struct rate_verdict *rate = &v->answer.verdict.rate;
-
-    if (rate->limit == 0 || !v->answer.is_known)
-        return;
-    http_reply_field(v->reply, S("ratelimit-policy"),
-                     arena_printf(v->cx.arena, "\"key\";q=%" PRId64 ";w=%" PRId64, rate->limit,
-                                  rate->window_ms / SECOND_MS));
-    http_reply_field(v->reply, S("ratelimit"),
-                     arena_printf(v->cx.arena, "\"key\";r=%" PRId64 ";t=%" PRId64, rate->remaining,
-                                  (rate->reset_ms + SECOND_MS - 1) / SECOND_MS));
-}
-
 /* A key pasted into the path must not get into the log. */
 static str loggable_path(const struct http_req *req)
 {
@@ -157,8 +143,8 @@ static bool is_denial(const struct visit *v, enum err e)
 {
     int status = err_info(e)->status;
 
-    return status == 403 || (v->answer.is_known && v->answer.verdict.code == e) ||
-           (status == 401 && v->who.id.n);
+    return status == 403 || e == E_GATEWAY_NOT_TRUSTED ||
+           (v->answer.is_known && v->answer.verdict.code == e) || (status == 401 && v->who.id.n);
 }
 
 static const char *denial_of(enum err e)
@@ -196,11 +182,13 @@ static void note_denial(const struct visit *v, enum err e)
                        });
 }
 
-/* The pages answer people, everything else programs. */
+/* The pages answer people, and gateways have each their own way; everything else is a program. */
 static void refuse_in_dialect(struct visit *v, enum err e)
 {
     if (console_owns(v->req->path))
         console_refuse(&v->cx, v->req, e, v->reply);
+    else if (gate_owns(v->req->path))
+        gate_refuse(&v->cx, v->req, e, v->reply);
     else
         http_reply_problem(&v->cx, v->req, e, v->reply);
 }
@@ -217,7 +205,8 @@ static void leave(struct visit *v, enum err e)
         note_denial(v, e);
         refuse_in_dialect(v, e);
     }
-    add_rate_fields(v);
+    if (v->answer.is_known)
+        http_reply_rate(v->reply, v->cx.arena, &v->answer.verdict.rate);
     if (is_enterprise(v->req))
         http_reply_field(v->reply, S("x-api-version"), S(API_VERSION_NEWEST));
 }
@@ -576,12 +565,31 @@ static enum http_next judge_gate(struct visit *v, struct http_call *call)
     return let_in(v, call);
 }
 
+/* It must be known before the question is looked at; the guarded request's credential is a part of
+ * that. */
+static enum http_next judge_gateway(struct visit *v, struct http_call *call)
+{
+    v->credential = CREDENTIAL_GATEWAY;
+    switch (gate_judge_gateway(&v->cx, v->req, &v->who)) {
+    case GATE_ASK_STORE:
+        return HTTP_ASK_STORE;
+    case GATE_REFUSED:
+        return refuse_now(v, E_GATEWAY_NOT_TRUSTED);
+    case GATE_KNOWN:
+        break;
+    }
+    v->cx.who = &v->who;
+    return let_in(v, call);
+}
+
 static enum http_next judge_visit(struct visit *v, struct http_call *call)
 {
     enum err e;
 
     if (v->route->access.kind == ACCESS_GATE)
         return judge_gate(v, call);
+    if (v->route->access.kind == ACCESS_GATEWAY)
+        return judge_gateway(v, call);
 
     find_credential(v);
     gather_facts(v);
@@ -597,6 +605,7 @@ static enum http_next judge_visit(struct visit *v, struct http_call *call)
     case CREDENTIAL_TOKEN_COOKIE:
     case CREDENTIAL_OPERATOR:
     case CREDENTIAL_GATE:
+    case CREDENTIAL_GATEWAY:
         break;
     }
     e = check_version(v);
@@ -643,6 +652,9 @@ static enum http_next on_admit(void *self, struct http_call *call)
             e = after_decision(v);
     } else if (v->credential == CREDENTIAL_GATE) {
         e = gate_admit(&v->cx, &v->session, &v->who);
+        v->cx.who = &v->who;
+    } else if (v->credential == CREDENTIAL_GATEWAY) {
+        e = gate_admit_gateway(&v->cx, v->req, &v->who);
         v->cx.who = &v->who;
     } else {
         e = admit_person(v);

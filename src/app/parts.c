@@ -102,6 +102,17 @@ static const struct door_settings *door_of(struct arena *arena, const struct con
     return settings;
 }
 
+static const struct gate_settings *gate_of(struct arena *arena, const struct config *config)
+{
+    struct gate_settings *settings = ARENA_NEW(arena, struct gate_settings);
+
+    *settings = (struct gate_settings){.peers = config->gateways,
+                                       .n_peers = config->n_gateways,
+                                       .proxies = config->proxies,
+                                       .n_proxies = config->n_proxies};
+    return settings;
+}
+
 const struct http_proxies *parts_proxies(const struct parts *parts)
 {
     struct http_proxies *proxies = ARENA_NEW(parts->arena, struct http_proxies);
@@ -146,7 +157,7 @@ static void start_rules(struct arena *arena, const struct config *config)
         .key_form = {S("mt"), config->key_environment},
     });
     start_issuers(arena, config);
-    gate_start(config->key_environment);
+    gate_start(config->key_environment, gate_of(arena, config));
 }
 
 /* Requests that run hold on to what they have read, so nothing is freed before the end. */
@@ -160,6 +171,7 @@ void parts_reload(struct parts *parts)
     keys_use(keys);
     auth_use(auth);
     cohorts_start(parts->config->foreign_email_limit);
+    gate_use(gate_of(parts->arena, parts->config));
     door_use(parts->door, door_of(parts->arena, parts->config));
 }
 

@@ -355,3 +355,12 @@ struct net_addr net_client_addr(const struct net_addr *peer, const struct net_ci
         return (struct net_addr){0};
     return by_forwarded.client;
 }
+
+struct net_addr net_forwarded_addr(const struct net_cidr *trusted, size_t n_trusted,
+                                   str x_forwarded_for)
+{
+    struct chain chain = {trusted, n_trusted, 0, {0}};
+
+    read_x_forwarded_for(&chain, x_forwarded_for);
+    return chain.client;
+}

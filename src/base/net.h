@@ -64,4 +64,8 @@ struct net_addr net_addr_masked(const struct net_addr *addr, unsigned prefix);
 struct net_addr net_client_addr(const struct net_addr *peer, const struct net_cidr *trusted,
                                 size_t n_trusted, str forwarded, str x_forwarded_for);
 
+/* The same behind a peer that is known to write X-Forwarded-For; NET_NONE where it has not. */
+struct net_addr net_forwarded_addr(const struct net_cidr *trusted, size_t n_trusted,
+                                   str x_forwarded_for);
+
 #endif

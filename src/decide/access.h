@@ -15,7 +15,9 @@ enum access_kind {
     ACCESS_OPEN,    /* anybody */
     ACCESS_SCOPE,   /* an API key with the scope, or a session with the role */
     ACCESS_SESSION, /* a session with the role; no API key */
-    ACCESS_GATE,    /* a gate token */
+    ACCESS_GATE,    /* a gate token in Authorization */
+    ACCESS_GATEWAY, /* a gateway, by X-Gate-Token, its address, its certificate or its socket:
+                       Authorization is the guarded request's */
 };
 
 struct access {
@@ -32,6 +34,10 @@ struct access {
 #define GATE                                                                                       \
     {                                                                                              \
         .kind = ACCESS_GATE                                                                        \
+    }
+#define GATEWAY                                                                                    \
+    {                                                                                              \
+        .kind = ACCESS_GATEWAY                                                                     \
     }
 #define SCOPE_READ(text)                                                                           \
     {                                                                                              \

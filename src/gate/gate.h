@@ -1,6 +1,9 @@
 /*
- * The gate: the decision for everything that is not this server. Gateways and programs ask it with
- * a gate token, and get the whole verdict.
+ * The gate: the decision for everything that is not this server. Programs ask it in JSON and get
+ * the whole verdict; gateways ask it, each in its own dialect, about the request they have before
+ * them.
+ *
+ * Whoever asks shows a gate token; a gateway can be known by its address instead.
  *
  * Tokens are few, and all of them are in memory as digests; the text of one is in the answer that
  * made it only.
@@ -16,8 +19,19 @@
 
 enum { GATE_TOKENS_MAX = 1000, GATE_BATCH_MAX = 1000 };
 
-/* Once, before threads start: what the environment of tokens is, "live". */
-void gate_start(str environment);
+struct gate_settings {
+    const struct net_cidr *peers; /* gateways that need no token */
+    size_t n_peers;
+    const struct net_cidr *proxies; /* passed over in X-Forwarded-For */
+    size_t n_proxies;
+};
+
+/* Once, before threads start: what the environment of tokens is, "live"; texts and settings outlive
+ * the process. */
+void gate_start(str environment, const struct gate_settings *settings);
+
+/* While threads run: these from now on. */
+void gate_use(const struct gate_settings *settings);
 void gate_stop(void);
 
 extern const struct route gate_routes[];
@@ -41,5 +55,17 @@ enum gate_door gate_judge(struct cx *cx, const struct secret *token, struct prin
 
 /* The same after reading the store again. E_GATE_TOKEN_INVALID, E_STORE_DOWN */
 enum err gate_admit(struct cx *cx, const struct secret *token, struct principal *out);
+
+/* ---- gateways: E_GATEWAY_NOT_TRUSTED for all that is wrong with them; the log says what ---- */
+
+enum gate_door gate_judge_gateway(struct cx *cx, const struct http_req *req, struct principal *out);
+
+/* After GATE_ASK_STORE. E_GATEWAY_NOT_TRUSTED, E_STORE_DOWN */
+enum err gate_admit_gateway(struct cx *cx, const struct http_req *req, struct principal *out);
+
+/* Is this the path of a gateway's dialect? Then its refusals are written by gate_refuse. */
+bool gate_owns(str path);
+void gate_refuse(const struct cx *cx, const struct http_req *req, enum err e,
+                 struct http_reply *out);
 
 #endif

@@ -4,15 +4,13 @@
  */
 #include "gate/question.h"
 
-#include "base/banned.h"
 #include "gate/flat.h"
-#include "gate/gate.h"
 
-enum { COST_MAX = 1000 * 1000, CLIENT_TEXT_MAX = 64, MEMBERS_MAX = 8 };
+enum { CLIENT_TEXT_MAX = 64, API_TEXT_MAX = 64, MEMBERS_MAX = 8 };
 
-void gate_question_drop(struct gate_question *question)
+void gate_asked_drop(struct gate_asked *asked)
 {
-    secret_drop(&question->key);
+    secret_drop(&asked->key);
 }
 
 static void read_scopes(struct form *form, struct scope_expr *out)
@@ -22,6 +20,13 @@ static void read_scopes(struct form *form, struct scope_expr *out)
 
     if (text.n && !scope_expr_parse(text, out, &fault))
         form_problem(form, "scopes", "at character %zu %.*s", fault.at + 1, STR_ARG(fault.reason));
+}
+
+static void read_api(struct form *form, str *out)
+{
+    *out = form_text(form, "api", API_TEXT_MAX, false);
+    if (out->n && !gate_api_exists(*out))
+        form_problem(form, "api", "must be one that exists: " GATE_API);
 }
 
 static void read_client(struct form *form, struct net_addr *out)
@@ -34,26 +39,30 @@ static void read_client(struct form *form, struct net_addr *out)
 }
 
 /* Any text that can be sent is a question; what it is not is the answer. */
-static void read_key(struct form *form, struct gate_question *out)
+static void read_key(struct form *form, struct gate_asked *out)
 {
     const json_t *value = form_value(form, "key");
 
     if (form->object && (!json_is_string(value) || !secret_set(&out->key, json_text(value))))
         form_problem(form, "key", "must be a text of at most %d bytes", SECRET_MAX_BYTES);
+    out->question.key = &out->key;
 }
 
-void gate_read_question(struct form *form, struct gate_question *out)
+void gate_read_question(struct form *form, struct gate_asked *out)
 {
-    *out = (struct gate_question){0};
+    struct gate_question *question = &out->question;
+
+    *out = (struct gate_asked){0};
     read_key(form, out);
-    read_scopes(form, &out->needs);
-    read_client(form, &out->client);
-    out->cost = form_int(form, "cost", 1, COST_MAX, 1);
+    read_api(form, &question->api);
+    read_scopes(form, &question->needs);
+    read_client(form, &question->client);
+    question->cost = form_int(form, "cost", 1, GATE_COST_MAX, 1);
 }
 
 /* ---- flat ---- */
 
-static bool set_text(const struct flat_member *member, struct gate_question *out)
+static bool set_text(const struct flat_member *member, struct gate_asked *out)
 {
     struct scope_expr_fault fault;
     str text = member->text;
@@ -61,30 +70,34 @@ static bool set_text(const struct flat_member *member, struct gate_question *out
     if (str_eq(member->name, S("key")))
         return secret_set(&out->key, text);
     if (str_eq(member->name, S("scopes")))
-        return text.n <= SCOPE_EXPR_MAX_BYTES && scope_expr_parse(text, &out->needs, &fault) &&
-               out->needs.n > 0;
+        return text.n <= SCOPE_EXPR_MAX_BYTES &&
+               scope_expr_parse(text, &out->question.needs, &fault) && out->question.needs.n > 0;
     if (str_eq(member->name, S("clientAddress")))
-        return text.n <= CLIENT_TEXT_MAX && net_addr_parse(text, &out->client);
+        return text.n <= CLIENT_TEXT_MAX && net_addr_parse(text, &out->question.client);
+    if (str_eq(member->name, S("api")))
+        return gate_api_exists(out->question.api = text);
     return false;
 }
 
-static bool set_number(const struct flat_member *member, struct gate_question *out)
+static bool set_number(const struct flat_member *member, struct gate_asked *out)
 {
-    out->cost = member->number;
-    return str_eq(member->name, S("cost")) && out->cost >= 1 && out->cost <= COST_MAX;
+    out->question.cost = member->number;
+    return str_eq(member->name, S("cost")) && member->number >= 1 &&
+           member->number <= GATE_COST_MAX;
 }
 
-bool gate_scan_question(str body, struct gate_question *out)
+bool gate_scan_question(str body, struct gate_asked *out)
 {
     struct flat_member members[MEMBERS_MAX];
     size_t n;
 
-    *out = (struct gate_question){.cost = 1};
+    *out = (struct gate_asked){.question = {.cost = 1}};
     bool is_taken = flat_read(body, members, MEMBERS_MAX, &n);
     for (size_t i = 0; is_taken && i < n; i++)
         is_taken = members[i].is_text ? set_text(&members[i], out) : set_number(&members[i], out);
     is_taken = is_taken && secret_is_set(&out->key);
+    out->question.key = &out->key;
     if (!is_taken)
-        gate_question_drop(out);
+        gate_asked_drop(out);
     return is_taken;
 }

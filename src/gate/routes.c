@@ -1,4 +1,5 @@
 /* The gate's routes: verifying keys, and the tokens that let somebody ask. */
+#include "gate/dialects.h"
 #include "gate/ops.h"
 #include "gate/verify.h"
 #include "http/reply.h"
@@ -9,7 +10,7 @@ static const char TOKENS_LIST = 'g';
 
 /* ---- verifying ---- */
 
-static enum err read_one(struct cx *cx, const struct http_req *req, struct gate_question *out)
+static enum err read_one(struct cx *cx, const struct http_req *req, struct gate_asked *out)
 {
     DROP(json) json_t *body = NULL;
     struct form form;
@@ -25,19 +26,19 @@ static enum err read_one(struct cx *cx, const struct http_req *req, struct gate_
 
 static enum err post_verify(struct cx *cx, const struct http_req *req, struct http_reply *out)
 {
-    struct gate_question question = {0};
+    struct gate_asked question = {0};
     enum err e = read_one(cx, req, &question);
 
     if (e == E_OK) {
         struct json_out j = http_reply_json(out, 200);
         e = gate_answer(cx, &question, &j);
     }
-    gate_question_drop(&question);
+    gate_asked_drop(&question);
     return e;
 }
 
 /* A bad line is a problem of the whole: nothing has been counted by then. */
-static enum err read_batch(struct cx *cx, const json_t *body, struct gate_question **out, size_t *n)
+static enum err read_batch(struct cx *cx, const json_t *body, struct gate_asked **out, size_t *n)
 {
     struct form form, row;
 
@@ -56,7 +57,7 @@ static enum err read_batch(struct cx *cx, const json_t *body, struct gate_questi
     return form_close(&form);
 }
 
-static enum err answer_batch(struct cx *cx, const struct gate_question *questions, size_t n,
+static enum err answer_batch(struct cx *cx, const struct gate_asked *questions, size_t n,
                              struct http_reply *out)
 {
     struct json_out j = http_reply_json(out, 200);
@@ -73,7 +74,7 @@ static enum err answer_batch(struct cx *cx, const struct gate_question *question
 static enum err post_batch(struct cx *cx, const struct http_req *req, struct http_reply *out)
 {
     DROP(json) json_t *body = NULL;
-    struct gate_question *questions = NULL;
+    struct gate_asked *questions = NULL;
     size_t n = 0;
 
     TRY(http_req_json(cx, req, &body));
@@ -81,7 +82,7 @@ static enum err post_batch(struct cx *cx, const struct http_req *req, struct htt
     if (e == E_OK)
         e = answer_batch(cx, questions, n, out);
     for (size_t i = 0; i < n; i++)
-        gate_question_drop(&questions[i]);
+        gate_asked_drop(&questions[i]);
     return e;
 }
 
@@ -152,6 +153,11 @@ static enum err delete_token(struct cx *cx, const struct http_req *req, struct h
 const struct route gate_routes[] = {
     {HTTP_POST, "/gate/verify", GATE, post_verify, .is_instant = true, .is_harmless_twice = true},
     {HTTP_POST, "/gate/verify/batch", GATE, post_batch, .body_max_bytes = BATCH_BODY_MAX_BYTES,
+     .is_harmless_twice = true},
+    {HTTP_ANY, "/gate/nginx", GATEWAY, gate_nginx, .is_instant = true, .is_harmless_twice = true},
+    {HTTP_ANY, "/gate/forward", GATEWAY, gate_forward, .is_instant = true,
+     .is_harmless_twice = true},
+    {HTTP_ANY, HTTP_GUARDED_PATH, GATEWAY, gate_envoy, .is_instant = true,
      .is_harmless_twice = true},
     {HTTP_GET, "/api/admin/gate-tokens", ROLE(ADMIN), get_tokens},
     {HTTP_POST, "/api/admin/gate-tokens", ROLE(ADMIN), post_token},

@@ -23,7 +23,7 @@ static struct known *known;
 static size_t n_known;
 static uint64_t epoch; /* raised by every change here */
 
-void gate_start(str environment)
+void gate_tokens_start(str environment)
 {
     form = (struct key_form){S("gt"), environment};
 }
@@ -111,11 +111,6 @@ void gate_tokens_forget(void)
     replace_locked(NULL, 0);
     epoch++;
     pthread_rwlock_unlock(&lock);
-}
-
-void gate_stop(void)
-{
-    gate_tokens_forget();
 }
 
 bool gate_tokens_find(struct arena *arena, const struct secret *token, str *id)

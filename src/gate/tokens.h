@@ -4,6 +4,7 @@
 
 #include "gate/queries.h"
 
+void gate_tokens_start(str environment);
 const struct key_form *gate_token_form(void);
 
 /*

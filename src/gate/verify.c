@@ -1,36 +1,7 @@
-/* One key judged for somebody else: from the question to the decision, and the whole verdict told.
- */
+/* A question in JSON, and the whole verdict told. */
 #include "gate/verify.h"
 
-#include <string.h>
-
 #include "base/time.h"
-#include "keys/keys.h"
-
-/* ---- the decision ---- */
-
-static struct decide_facts facts_of(const struct cx *cx, const struct gate_question *question)
-{
-    return (struct decide_facts){
-        .now = {cx->now_ms, time_mono_ns()},
-        .text = key_text_judge(secret_reveal(&question->key), &keys_settings()->form),
-        .client = question->client,
-        .needs = question->needs.n ? &question->needs : NULL,
-        .cost = question->cost,
-    };
-}
-
-static enum err judge(struct cx *cx, const struct gate_question *question,
-                      const struct decide_facts *facts, struct keys_answer *out)
-{
-    /* Guesses are the end client's, where it is named; the gateway is nobody who guesses. */
-    cx->peer = (struct net_addr){0};
-    if (keys_decide(cx, &question->key, facts, out) == KEYS_DECIDED)
-        return E_OK;
-    return cx->must_not_wait ? E_ASK_WORKER : keys_admit(cx, &question->key, facts, out);
-}
-
-/* ---- the answer ---- */
 
 static void write_limit(struct json_out *j, const struct rate_verdict *rate)
 {
@@ -59,15 +30,13 @@ static void write_key(struct json_out *j, const struct keys_answer *answer)
     write_limit(j, &answer->verdict.rate);
 }
 
-/* As the door would have told it. */
-static void write_refusal(struct cx *cx, struct json_out *j, const struct keys_answer *answer,
-                          const struct decide_facts *facts)
+static void write_refusal(const struct cx *cx, struct json_out *j,
+                          const struct gate_verdict *verdict)
 {
-    const struct err_info *info = err_info(answer->verdict.code);
-    struct cx told = *cx;
+    const struct err_info *info = err_info(verdict->answer.verdict.code);
+    struct cx told;
 
-    decide_explain(&told, &answer->verdict, answer->is_known ? &answer->key : NULL, facts,
-                   &keys_settings()->form, S("x-api-key"));
+    gate_explain(cx, verdict, &told);
     json_put_int(j, S("status"), info->status);
     json_put_text(j, S("title"), info->message);
     json_put_text(j, S("detail"), told.failure.detail.n ? told.failure.detail : info->cause);
@@ -77,19 +46,18 @@ static void write_refusal(struct cx *cx, struct json_out *j, const struct keys_a
     json_put_members(j, told.failure.members);
 }
 
-enum err gate_answer(struct cx *cx, const struct gate_question *question, struct json_out *j)
+enum err gate_answer(struct cx *cx, const struct gate_asked *asked, struct json_out *j)
 {
-    struct decide_facts facts = facts_of(cx, question);
-    struct keys_answer answer;
+    struct gate_verdict verdict;
 
-    TRY(judge(cx, question, &facts, &answer));
-    bool is_valid = answer.verdict.code == E_OK;
+    TRY(gate_decide(cx, &asked->question, &verdict));
+    enum err code = verdict.answer.verdict.code;
     json_open_object(j, STR_NONE);
-    json_put_bool(j, S("valid"), is_valid);
-    json_put_text(j, S("code"), is_valid ? S("VALID") : err_info(answer.verdict.code)->code);
-    write_key(j, &answer);
-    if (!is_valid)
-        write_refusal(cx, j, &answer, &facts);
+    json_put_bool(j, S("valid"), code == E_OK);
+    json_put_text(j, S("code"), code == E_OK ? S("VALID") : err_info(code)->code);
+    write_key(j, &verdict.answer);
+    if (code != E_OK)
+        write_refusal(cx, j, &verdict);
     json_close_object(j);
     return E_OK;
 }

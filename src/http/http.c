@@ -11,7 +11,7 @@ str http_method_text(enum http_method method)
     static const str texts[HTTP_METHODS_END] = {
         [HTTP_GET] = S("GET"),         [HTTP_HEAD] = S("HEAD"),   [HTTP_POST] = S("POST"),
         [HTTP_PUT] = S("PUT"),         [HTTP_PATCH] = S("PATCH"), [HTTP_DELETE] = S("DELETE"),
-        [HTTP_OPTIONS] = S("OPTIONS"),
+        [HTTP_OPTIONS] = S("OPTIONS"), [HTTP_OTHER] = S("OTHER"), [HTTP_ANY] = S("ANY"),
     };
 
     return method > 0 && method < HTTP_METHODS_END ? texts[method] : S("");

@@ -21,10 +21,19 @@ enum http_method {
     HTTP_PATCH,
     HTTP_DELETE,
     HTTP_OPTIONS,
+    HTTP_OTHER, /* any other token; under HTTP_GUARDED_PATH only */
+    HTTP_ANY,   /* of a route: it takes every method; never a request's */
     HTTP_METHODS_END,
 };
 
 str http_method_text(enum http_method method);
+
+/*
+ * What follows this path is the target of another request, which a gateway asks about (Envoy puts
+ * it there). It is handed on as it was sent, with whatever method: here it can be neither decoded
+ * nor refused, since it is not this server's.
+ */
+#define HTTP_GUARDED_PATH "/gate/envoy"
 
 enum { HTTP_FIELDS_MAX = 100, HTTP_PARAMS_MAX = 4 };
 
@@ -42,9 +51,11 @@ struct http_client_cert {
 
 struct http_req {
     enum http_method method;
-    str target; /* as sent */
-    str path;   /* decoded; no dot segments, no encoded slash, no NUL */
-    str query;  /* as sent, without the "?"; STR_NONE if there is none */
+    str method_name; /* as sent */
+    str target;      /* as sent */
+    str path;        /* decoded; no dot segments, no encoded slash, no NUL */
+    str query;       /* as sent, without the "?"; STR_NONE if there is none */
+    str guarded;     /* what follows HTTP_GUARDED_PATH, from "/" on, as sent; else STR_NONE */
     bool is_http_1_0;
     const struct http_field *fields;
     size_t n_fields;
@@ -52,11 +63,12 @@ struct http_req {
      * Credentials, moved out of `fields` before anything else sees the request: their values there
      * are empty. n_api_keys counts the x-api-key fields; api_key holds the first one raw, with the
      * spaces around it that are not the one after the colon. A value longer than SECRET_MAX_BYTES
-     * is counted and leaves api_key unset; in the other two it is refused.
+     * is counted and leaves api_key unset; in the others it is refused.
      */
     struct secret api_key;
     struct secret authorization;
     struct secret cookie;
+    struct secret gate_token; /* x-gate-token */
     int n_api_keys;
     bool has_body; /* a length above 0, or chunks */
     bool is_chunked;

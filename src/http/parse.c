@@ -104,6 +104,7 @@ enum known {
     API_KEY,
     CONNECTION,
     CONTENT_TYPE,
+    GATE_TOKEN,
     REQUEST_ID,
     API_VERSION,
     AUTHORIZATION,
@@ -126,6 +127,7 @@ static const struct known_field {
     [API_KEY] = {S("x-api-key"), NULL},
     [CONNECTION] = {S("connection"), NULL},
     [CONTENT_TYPE] = {S("content-type"), "Content-Type is there twice."},
+    [GATE_TOKEN] = {S("x-gate-token"), "X-Gate-Token is there twice."},
     [REQUEST_ID] = {S("x-request-id"), "X-Request-Id is there twice."},
     [API_VERSION] = {S("x-api-version"), "X-Api-Version is there twice."},
     [AUTHORIZATION] = {S("authorization"), "Authorization is there twice."},
@@ -171,9 +173,12 @@ static const struct {
 
 static bool read_method(struct head *head, str text)
 {
+    head->req->method_name = text;
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
         if (str_eq(methods[i].text, text))
             head->req->method = methods[i].method;
+    if (!head->req->method && str_starts(head->req->target, S(HTTP_GUARDED_PATH "/")))
+        head->req->method = HTTP_OTHER;
     if (head->req->method)
         return true;
     return refuse(head->fault, E_NOT_IMPLEMENTED, "The method is not one the server knows.");
@@ -267,6 +272,8 @@ static bool note_known(struct head *head, enum known k, struct http_field *field
         take_secret(field, &req->authorization, field->value);
     else if (k == COOKIE)
         take_secret(field, &req->cookie, field->value);
+    else if (k == GATE_TOKEN)
+        take_secret(field, &req->gate_token, field->value);
     return true;
 }
 
@@ -374,4 +381,5 @@ void http_req_drop(struct http_req *req)
     secret_drop(&req->api_key);
     secret_drop(&req->authorization);
     secret_drop(&req->cookie);
+    secret_drop(&req->gate_token);
 }

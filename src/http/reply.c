@@ -6,6 +6,7 @@
 
 #include "base/cursor.h"
 #include "base/text.h"
+#include "base/time.h"
 
 /* Set at start, and once more when the port was the system's to choose. */
 static const str no_url = {"", 0};
@@ -109,6 +110,18 @@ void http_reply_problem(const struct cx *cx, const struct http_req *req, enum er
                          str_starts(info->code, S("TOKEN_")) || e == E_GATE_TOKEN_INVALID
                              ? S("Bearer realm=\"sallyport\", error=\"invalid_token\"")
                              : S("ApiKey realm=\"sallyport\", header=\"x-api-key\""));
+}
+
+void http_reply_rate(struct http_reply *out, struct arena *arena, const struct rate_verdict *rate)
+{
+    if (rate->limit == 0)
+        return;
+    http_reply_field(out, S("ratelimit-policy"),
+                     arena_printf(arena, "\"key\";q=%" PRId64 ";w=%" PRId64, rate->limit,
+                                  rate->window_ms / SECOND_MS));
+    http_reply_field(out, S("ratelimit"),
+                     arena_printf(arena, "\"key\";r=%" PRId64 ";t=%" PRId64, rate->remaining,
+                                  (rate->reset_ms + SECOND_MS - 1) / SECOND_MS));
 }
 
 enum err http_req_is_json(struct cx *cx, const struct http_req *req)

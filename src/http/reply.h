@@ -4,6 +4,7 @@
 
 #include "base/cx.h"
 #include "base/form.h"
+#include "decide/limit.h"
 #include "http/http.h"
 
 /*
@@ -37,6 +38,10 @@ void http_reply_empty(struct http_reply *out);
  */
 void http_reply_problem(const struct cx *cx, const struct http_req *req, enum err e,
                         struct http_reply *out);
+
+/* draft-ietf-httpapi-ratelimit-headers-10: a policy and its present state; nothing where no limit
+ * was looked at. */
+void http_reply_rate(struct http_reply *out, struct arena *arena, const struct rate_verdict *rate);
 
 /* Does the request say that its body is JSON, in UTF-8 and as it is? E_UNSUPPORTED_MEDIA_TYPE */
 enum err http_req_is_json(struct cx *cx, const struct http_req *req);

@@ -50,7 +50,8 @@ static const struct route *find(const struct router *router, enum http_method me
 {
     for (size_t t = 0; t < router->n_tables; t++)
         for (const struct route *r = router->tables[t]; r->method; r++)
-            if (r->method == method && pattern_fits(r->pattern, path, params))
+            if ((r->method == method || r->method == HTTP_ANY) &&
+                pattern_fits(r->pattern, path, params))
                 return r;
     return NULL;
 }

@@ -15,7 +15,7 @@ typedef enum err (*route_handler)(struct cx *cx, const struct http_req *req,
 enum { ROUTE_BODY_MAX_BYTES = 64 * 1024 };
 
 struct route {
-    enum http_method method; /* 0 ends a table */
+    enum http_method method; /* HTTP_ANY: every one; 0 ends a table */
     const char *pattern;
     struct access access;
     route_handler handler;

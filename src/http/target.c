@@ -159,6 +159,11 @@ bool http_target_read(struct arena *arena, struct http_req *req, str *authority,
     str rest = req->target;
 
     *authority = STR_NONE;
+    if (str_starts(rest, S(HTTP_GUARDED_PATH "/"))) {
+        req->path = S(HTTP_GUARDED_PATH);
+        req->guarded = str_sub(rest, req->path.n, rest.n);
+        return true;
+    }
     if (str_eq(rest, S("*"))) {
         req->path = rest;
         return req->method == HTTP_OPTIONS || refuse(fault, "The target '*' is for OPTIONS only.");

@@ -212,6 +212,7 @@ test("what is wrong with a question is named, and nothing is counted", async () 
   assert.match(await errors(gate.verifyKey({ key: key.rawKey, scopes: "fhir:raed" })), /scopes at character 1 must be a scope/);
   assert.match(await errors(gate.verifyKey({ key: key.rawKey, clientAddress: "here" })), /clientAddress must be an IP address/);
   assert.match(await errors(gate.verifyKey({ key: key.rawKey, cost: 0 })), /cost/);
+  assert.match(await errors(gate.verifyKey({ key: key.rawKey, api: "other" } as never)), /api must be one that exists: enterprise/);
   assert.match(await errors(gate.verifyKey({ scopes: "fhir:read" } as never)), /key must be a text/);
   assert.match(await errors(gate.verifyKey({ key: key.rawKey, colour: "red" } as never)), /colour/);
   assert.match(await errors(gate.verifyKeys([{ key: key.rawKey }, { key: key.rawKey, cost: 1.5 }])), /1 cost/);

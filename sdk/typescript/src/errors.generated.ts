@@ -182,6 +182,18 @@ export const errors = {
     cause: "It is malformed, unknown, or has been revoked; or Authorization holds something else.",
     fix: "Send a token of 'sallyport gate-tokens create' in 'Authorization: Bearer'.",
   },
+  GATEWAY_NOT_TRUSTED: {
+    status: 503,
+    message: "Access cannot be checked at the moment.",
+    cause: "The gateway before the service is not one that may ask for a decision.",
+    fix: "Tell the operator of the service; the log of sallyport says who asked and what is missing, as gate.not_trusted.",
+  },
+  GATE_QUESTION_INVALID: {
+    status: 400,
+    message: "Access cannot be checked as the gateway asks for it.",
+    cause: "The gateway left out a part of its question, sent one twice, or sent one that does not exist.",
+    fix: "Tell the operator of the service; docs/gateways has settings for each gateway that are right.",
+  },
   INVALID_API_KEY: {
     status: 401,
     message: "The API key is not valid.",

@@ -641,6 +641,71 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/gate/nginx": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Judge a request, for nginx
+         * @description For `auth_request`, which hands on 401 and 403 and nothing else, and drops the body: the true
+         *     status, the code and the problem itself are in fields. Any method asks; the one of the guarded
+         *     request is in `X-Original-Method`.
+         */
+        get: operations["gateNginx"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/gate/forward": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Judge a request, for Traefik, Caddy or APISIX
+         * @description The answer to a refused request is the one its client should get. Any method asks; the one of
+         *     the guarded request is in `X-Forwarded-Method`.
+         */
+        get: operations["gateForward"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/gate/envoy/{guardedPath}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Judge a request, for Envoy
+         * @description For `ext_authz` over HTTP with `path_prefix: /gate/envoy`. The method of the question is the
+         *     guarded request's, whichever it is, and all that follows `/gate/envoy` is its target, the
+         *     query included: nothing of it is a parameter of this route.
+         */
+        get: operations["gateEnvoy"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/admin/gate-tokens": {
         parameters: {
             query?: never;
@@ -1261,6 +1326,12 @@ export interface components {
             /** @description The key as the client sent it. */
             key: string;
             /**
+             * @description The API that the call is for. There is one.
+             * @default enterprise
+             * @constant
+             */
+            api?: "enterprise";
+            /**
              * @description What the call needs, with AND, OR and brackets; absent, nothing.
              * @example fhir:read AND (export:read OR export:create)
              */
@@ -1550,7 +1621,7 @@ export interface components {
          * @description Why a request was refused. GET /docs/errors/{code} explains each; new ones may be added.
          * @enum {string}
          */
-        ErrorCode: "MALFORMED_REQUEST" | "REQUEST_TIMEOUT" | "URI_TOO_LONG" | "HEADERS_TOO_LARGE" | "NOT_IMPLEMENTED" | "HTTP_VERSION_NOT_SUPPORTED" | "EXPECTATION_FAILED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_JSON" | "INVALID_REQUEST" | "MALFORMED_FORM" | "INVALID_CURSOR" | "UNSUPPORTED_API_VERSION" | "MISSING_CREDENTIALS" | "SESSION_REQUIRED" | "SESSION_INVALID" | "LOGIN_FAILED" | "PASSWORD_INCORRECT" | "RESET_LINK_INVALID" | "LOGIN_THROTTLED" | "TOKEN_INVALID" | "TOKEN_EXPIRED" | "TOKEN_NOT_YET_VALID" | "TOKEN_ISSUER_UNKNOWN" | "TOKEN_AUDIENCE" | "TOKEN_PARTY" | "GATE_TOKEN_INVALID" | "INVALID_API_KEY" | "API_KEY_REVOKED" | "API_KEY_INACTIVE" | "API_KEY_NOT_YET_VALID" | "API_KEY_EXPIRED" | "EMPLOYER_INACTIVE" | "EMPLOYER_NOT_APPROVED" | "API_KEY_IP_NOT_ALLOWED" | "GEO_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "INSUFFICIENT_ROLE" | "USER_UNKNOWN" | "ORIGIN_NOT_ALLOWED" | "FORM_TOKEN_INVALID" | "RATE_LIMITED" | "API_KEY_NOT_FOUND" | "EMPLOYER_NOT_FOUND" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "GATE_TOKEN_NOT_FOUND" | "GATE_TOKEN_LIMIT" | "API_KEY_LIMIT" | "API_KEY_NOT_LIVE" | "EMAIL_TAKEN" | "IDENTITY_TAKEN" | "LAST_ADMIN" | "IDEMPOTENCY_KEY_REUSED" | "IDEMPOTENCY_IN_PROGRESS" | "IDEMPOTENCY_SECRET_GONE" | "INSTANCE_KEY_FIXED" | "COHORT_INVALID" | "FOREIGN_EMAIL_LIMIT" | "INTERNAL_ERROR" | "STORE_DOWN" | "KEYS_NOT_CURRENT" | "OVERLOADED" | "SHUTTING_DOWN" | "ISSUER_UNREACHABLE";
+        ErrorCode: "MALFORMED_REQUEST" | "REQUEST_TIMEOUT" | "URI_TOO_LONG" | "HEADERS_TOO_LARGE" | "NOT_IMPLEMENTED" | "HTTP_VERSION_NOT_SUPPORTED" | "EXPECTATION_FAILED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_JSON" | "INVALID_REQUEST" | "MALFORMED_FORM" | "INVALID_CURSOR" | "UNSUPPORTED_API_VERSION" | "MISSING_CREDENTIALS" | "SESSION_REQUIRED" | "SESSION_INVALID" | "LOGIN_FAILED" | "PASSWORD_INCORRECT" | "RESET_LINK_INVALID" | "LOGIN_THROTTLED" | "TOKEN_INVALID" | "TOKEN_EXPIRED" | "TOKEN_NOT_YET_VALID" | "TOKEN_ISSUER_UNKNOWN" | "TOKEN_AUDIENCE" | "TOKEN_PARTY" | "GATE_TOKEN_INVALID" | "GATEWAY_NOT_TRUSTED" | "GATE_QUESTION_INVALID" | "INVALID_API_KEY" | "API_KEY_REVOKED" | "API_KEY_INACTIVE" | "API_KEY_NOT_YET_VALID" | "API_KEY_EXPIRED" | "EMPLOYER_INACTIVE" | "EMPLOYER_NOT_APPROVED" | "API_KEY_IP_NOT_ALLOWED" | "GEO_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "INSUFFICIENT_ROLE" | "USER_UNKNOWN" | "ORIGIN_NOT_ALLOWED" | "FORM_TOKEN_INVALID" | "RATE_LIMITED" | "API_KEY_NOT_FOUND" | "EMPLOYER_NOT_FOUND" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "GATE_TOKEN_NOT_FOUND" | "GATE_TOKEN_LIMIT" | "API_KEY_LIMIT" | "API_KEY_NOT_LIVE" | "EMAIL_TAKEN" | "IDENTITY_TAKEN" | "LAST_ADMIN" | "IDEMPOTENCY_KEY_REUSED" | "IDEMPOTENCY_IN_PROGRESS" | "IDEMPOTENCY_SECRET_GONE" | "INSTANCE_KEY_FIXED" | "COHORT_INVALID" | "FOREIGN_EMAIL_LIMIT" | "INTERNAL_ERROR" | "STORE_DOWN" | "KEYS_NOT_CURRENT" | "OVERLOADED" | "SHUTTING_DOWN" | "ISSUER_UNREACHABLE";
     };
     responses: {
         /** @description Bad Request: MALFORMED_REQUEST. */
@@ -1743,6 +1814,40 @@ export interface components {
                 };
             };
         };
+        /** @description Bad Request: MALFORMED_REQUEST. */
+        Refused400M: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                ratelimit: components["headers"]["RateLimit"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 400;
+                    /** @enum {unknown} */
+                    code?: "MALFORMED_REQUEST";
+                };
+            };
+        };
+        /** @description Bad Request: MALFORMED_REQUEST, GATE_QUESTION_INVALID. */
+        Refused400N: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                ratelimit: components["headers"]["RateLimit"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 400;
+                    /** @enum {unknown} */
+                    code?: "MALFORMED_REQUEST" | "GATE_QUESTION_INVALID";
+                };
+            };
+        };
         /** @description Unauthorized: LOGIN_FAILED. */
         Refused401A: {
             headers: {
@@ -1824,6 +1929,24 @@ export interface components {
                     status?: 401;
                     /** @enum {unknown} */
                     code?: "MISSING_CREDENTIALS" | "GATE_TOKEN_INVALID";
+                };
+            };
+        };
+        /** @description Unauthorized: MISSING_CREDENTIALS, INVALID_API_KEY, API_KEY_REVOKED, API_KEY_INACTIVE, API_KEY_NOT_YET_VALID, API_KEY_EXPIRED. */
+        Refused401F: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                ratelimit: components["headers"]["RateLimit"];
+                "www-authenticate": components["headers"]["WwwAuthenticate"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 401;
+                    /** @enum {unknown} */
+                    code?: "MISSING_CREDENTIALS" | "INVALID_API_KEY" | "API_KEY_REVOKED" | "API_KEY_INACTIVE" | "API_KEY_NOT_YET_VALID" | "API_KEY_EXPIRED";
                 };
             };
         };
@@ -1918,6 +2041,23 @@ export interface components {
                     status?: 403;
                     /** @enum {unknown} */
                     code?: "EMPLOYER_INACTIVE" | "EMPLOYER_NOT_APPROVED" | "API_KEY_IP_NOT_ALLOWED" | "GEO_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "INSUFFICIENT_ROLE" | "USER_UNKNOWN" | "ORIGIN_NOT_ALLOWED";
+                };
+            };
+        };
+        /** @description Forbidden: EMPLOYER_INACTIVE, EMPLOYER_NOT_APPROVED, API_KEY_IP_NOT_ALLOWED, GEO_NOT_ALLOWED, INSUFFICIENT_SCOPE. */
+        Refused403G: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                ratelimit: components["headers"]["RateLimit"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 403;
+                    /** @enum {unknown} */
+                    code?: "EMPLOYER_INACTIVE" | "EMPLOYER_NOT_APPROVED" | "API_KEY_IP_NOT_ALLOWED" | "GEO_NOT_ALLOWED" | "INSUFFICIENT_SCOPE";
                 };
             };
         };
@@ -2097,6 +2237,23 @@ export interface components {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
+                "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                ratelimit: components["headers"]["RateLimit"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 408;
+                    /** @enum {unknown} */
+                    code?: "REQUEST_TIMEOUT";
+                };
+            };
+        };
+        /** @description Request Timeout: REQUEST_TIMEOUT. */
+        Refused408D: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
                 ratelimit: components["headers"]["RateLimit"];
                 [name: string]: unknown;
@@ -2362,6 +2519,23 @@ export interface components {
                 };
             };
         };
+        /** @description Content Too Large: BODY_TOO_LARGE. */
+        Refused413D: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                ratelimit: components["headers"]["RateLimit"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 413;
+                    /** @enum {unknown} */
+                    code?: "BODY_TOO_LARGE";
+                };
+            };
+        };
         /** @description URI Too Long: URI_TOO_LONG. */
         Refused414A: {
             headers: {
@@ -2398,6 +2572,23 @@ export interface components {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
+                "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                ratelimit: components["headers"]["RateLimit"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 414;
+                    /** @enum {unknown} */
+                    code?: "URI_TOO_LONG";
+                };
+            };
+        };
+        /** @description URI Too Long: URI_TOO_LONG. */
+        Refused414D: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
                 ratelimit: components["headers"]["RateLimit"];
                 [name: string]: unknown;
@@ -2496,6 +2687,23 @@ export interface components {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
+                "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                ratelimit: components["headers"]["RateLimit"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 417;
+                    /** @enum {unknown} */
+                    code?: "EXPECTATION_FAILED";
+                };
+            };
+        };
+        /** @description Expectation Failed: EXPECTATION_FAILED. */
+        Refused417D: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
                 ratelimit: components["headers"]["RateLimit"];
                 [name: string]: unknown;
@@ -2612,6 +2820,24 @@ export interface components {
                 };
             };
         };
+        /** @description Too Many Requests: RATE_LIMITED. */
+        Refused429D: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                ratelimit: components["headers"]["RateLimit"];
+                "retry-after": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 429;
+                    /** @enum {unknown} */
+                    code?: "RATE_LIMITED";
+                };
+            };
+        };
         /** @description Request Header Fields Too Large: HEADERS_TOO_LARGE. */
         Refused431A: {
             headers: {
@@ -2648,6 +2874,23 @@ export interface components {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
+                "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                ratelimit: components["headers"]["RateLimit"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 431;
+                    /** @enum {unknown} */
+                    code?: "HEADERS_TOO_LARGE";
+                };
+            };
+        };
+        /** @description Request Header Fields Too Large: HEADERS_TOO_LARGE. */
+        Refused431D: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
                 ratelimit: components["headers"]["RateLimit"];
                 [name: string]: unknown;
@@ -2710,6 +2953,23 @@ export interface components {
                 };
             };
         };
+        /** @description Internal Server Error: INTERNAL_ERROR. */
+        Refused500D: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                ratelimit: components["headers"]["RateLimit"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 500;
+                    /** @enum {unknown} */
+                    code?: "INTERNAL_ERROR";
+                };
+            };
+        };
         /** @description Not Implemented: NOT_IMPLEMENTED. */
         Refused501A: {
             headers: {
@@ -2746,6 +3006,23 @@ export interface components {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
+                "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                ratelimit: components["headers"]["RateLimit"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 501;
+                    /** @enum {unknown} */
+                    code?: "NOT_IMPLEMENTED";
+                };
+            };
+        };
+        /** @description Not Implemented: NOT_IMPLEMENTED. */
+        Refused501D: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
                 ratelimit: components["headers"]["RateLimit"];
                 [name: string]: unknown;
@@ -2859,6 +3136,42 @@ export interface components {
                 };
             };
         };
+        /** @description Service Unavailable: OVERLOADED, SHUTTING_DOWN. */
+        Refused503G: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                ratelimit: components["headers"]["RateLimit"];
+                "retry-after": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 503;
+                    /** @enum {unknown} */
+                    code?: "OVERLOADED" | "SHUTTING_DOWN";
+                };
+            };
+        };
+        /** @description Service Unavailable: GATEWAY_NOT_TRUSTED, STORE_DOWN, KEYS_NOT_CURRENT, OVERLOADED, SHUTTING_DOWN. */
+        Refused503H: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                ratelimit: components["headers"]["RateLimit"];
+                "retry-after": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 503;
+                    /** @enum {unknown} */
+                    code?: "GATEWAY_NOT_TRUSTED" | "STORE_DOWN" | "KEYS_NOT_CURRENT" | "OVERLOADED" | "SHUTTING_DOWN";
+                };
+            };
+        };
         /** @description HTTP Version Not Supported: HTTP_VERSION_NOT_SUPPORTED. */
         Refused505A: {
             headers: {
@@ -2908,8 +3221,31 @@ export interface components {
                 };
             };
         };
+        /** @description HTTP Version Not Supported: HTTP_VERSION_NOT_SUPPORTED. */
+        Refused505D: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                ratelimit: components["headers"]["RateLimit"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 505;
+                    /** @enum {unknown} */
+                    code?: "HTTP_VERSION_NOT_SUPPORTED";
+                };
+            };
+        };
     };
     parameters: {
+        /** @description What the guarded request needs, with AND, OR and brackets; absent, nothing. */
+        GateScopes: string;
+        /** @description The API that the guarded request is for. There is one. */
+        GateApi: "enterprise";
+        /** @description How many requests of the key's limit it counts as. */
+        GateCost: number;
         UserId: components["schemas"]["UserId"];
         SessionId: components["schemas"]["SessionId"];
         /**
@@ -2948,6 +3284,18 @@ export interface components {
     };
     requestBodies: never;
     headers: {
+        /** @description The key. */
+        AuthKeyId: string;
+        /** @description Whose key it is. */
+        AuthEmployerId: string;
+        /** @description What the key may do, with spaces between. */
+        AuthScopes: string;
+        /** @description The status that the client should get. */
+        AuthStatus: number;
+        /** @description Why it is refused; a code of the error catalogue. */
+        AuthCode: string;
+        /** @description The problem as one line of ASCII, for the body that the client should get. */
+        AuthBody: string;
         /** @description Names this request in the server's log. */
         RequestId: string;
         /** @description The version that was used, in its canonical spelling. */
@@ -4592,6 +4940,176 @@ export interface operations {
             501: components["responses"]["Refused501A"];
             503: components["responses"]["Refused503F"];
             505: components["responses"]["Refused505A"];
+        };
+    };
+    gateNginx: {
+        parameters: {
+            query?: {
+                /** @description What the guarded request needs, with AND, OR and brackets; absent, nothing. */
+                scopes?: components["parameters"]["GateScopes"];
+                /** @description The API that the guarded request is for. There is one. */
+                api?: components["parameters"]["GateApi"];
+                /** @description How many requests of the key's limit it counts as. */
+                cost?: components["parameters"]["GateCost"];
+            };
+            header?: {
+                /** @description The method of the guarded request. */
+                "X-Original-Method"?: string;
+                /** @description Its target. */
+                "X-Original-URI"?: string;
+                /** @description The address of its client. */
+                "X-Real-IP"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It may pass. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    ratelimit: components["headers"]["RateLimit"];
+                    "x-auth-key-id": components["headers"]["AuthKeyId"];
+                    "x-auth-employer-id": components["headers"]["AuthEmployerId"];
+                    "x-auth-scopes": components["headers"]["AuthScopes"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Refused400M"];
+            /** @description It carries no key, or none that is good. */
+            401: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    ratelimit: components["headers"]["RateLimit"];
+                    "www-authenticate": components["headers"]["WwwAuthenticate"];
+                    "x-auth-status": 401;
+                    "x-auth-code": components["headers"]["AuthCode"];
+                    "x-auth-body": components["headers"]["AuthBody"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It is refused with the status in `x-auth-status`. */
+            403: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    ratelimit: components["headers"]["RateLimit"];
+                    "x-auth-status": components["headers"]["AuthStatus"];
+                    "x-auth-code": components["headers"]["AuthCode"];
+                    "x-auth-body": components["headers"]["AuthBody"];
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            408: components["responses"]["Refused408D"];
+            413: components["responses"]["Refused413D"];
+            414: components["responses"]["Refused414D"];
+            417: components["responses"]["Refused417D"];
+            431: components["responses"]["Refused431D"];
+            500: components["responses"]["Refused500D"];
+            501: components["responses"]["Refused501D"];
+            503: components["responses"]["Refused503G"];
+            505: components["responses"]["Refused505D"];
+        };
+    };
+    gateForward: {
+        parameters: {
+            query?: {
+                /** @description What the guarded request needs, with AND, OR and brackets; absent, nothing. */
+                scopes?: components["parameters"]["GateScopes"];
+                /** @description The API that the guarded request is for. There is one. */
+                api?: components["parameters"]["GateApi"];
+                /** @description How many requests of the key's limit it counts as. */
+                cost?: components["parameters"]["GateCost"];
+            };
+            header?: {
+                /** @description The method of the guarded request. */
+                "X-Forwarded-Method"?: string;
+                /** @description Its target. */
+                "X-Forwarded-Uri"?: string;
+                /** @description The addresses it came through; the right-most that is not in `trusted_proxies` is its client. */
+                "X-Forwarded-For"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It may pass. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    ratelimit: components["headers"]["RateLimit"];
+                    "x-auth-key-id": components["headers"]["AuthKeyId"];
+                    "x-auth-employer-id": components["headers"]["AuthEmployerId"];
+                    "x-auth-scopes": components["headers"]["AuthScopes"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Refused400N"];
+            401: components["responses"]["Refused401F"];
+            403: components["responses"]["Refused403G"];
+            408: components["responses"]["Refused408D"];
+            413: components["responses"]["Refused413D"];
+            414: components["responses"]["Refused414D"];
+            417: components["responses"]["Refused417D"];
+            429: components["responses"]["Refused429D"];
+            431: components["responses"]["Refused431D"];
+            500: components["responses"]["Refused500D"];
+            501: components["responses"]["Refused501D"];
+            503: components["responses"]["Refused503H"];
+            505: components["responses"]["Refused505D"];
+        };
+    };
+    gateEnvoy: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The addresses it came through; the right-most that is not in `trusted_proxies` is its client. */
+                "X-Forwarded-For"?: string;
+            };
+            path: {
+                /** @description The target of the guarded request. */
+                guardedPath: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It may pass. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "ratelimit-policy": components["headers"]["RateLimitPolicy"];
+                    ratelimit: components["headers"]["RateLimit"];
+                    "x-auth-key-id": components["headers"]["AuthKeyId"];
+                    "x-auth-employer-id": components["headers"]["AuthEmployerId"];
+                    "x-auth-scopes": components["headers"]["AuthScopes"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Refused400N"];
+            401: components["responses"]["Refused401F"];
+            403: components["responses"]["Refused403G"];
+            408: components["responses"]["Refused408D"];
+            413: components["responses"]["Refused413D"];
+            414: components["responses"]["Refused414D"];
+            417: components["responses"]["Refused417D"];
+            429: components["responses"]["Refused429D"];
+            431: components["responses"]["Refused431D"];
+            500: components["responses"]["Refused500D"];
+            501: components["responses"]["Refused501D"];
+            503: components["responses"]["Refused503H"];
+            505: components["responses"]["Refused505D"];
         };
     };
     listGateTokens: {

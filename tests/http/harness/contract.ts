@@ -67,7 +67,7 @@ export const operations: Operation[] = Object.entries(doc["paths"] as Json)
       .map((method) => ({
         id: item[method].operationId as string,
         method: method.toUpperCase(),
-        pattern: new RegExp(`^${path.replace(/\./g, "\\.").replace(/\{[^}]+\}/g, "[^/]+")}$`),
+        pattern: new RegExp(`^${path.replace(/\./g, "\\.").replace(/\{[^}]+\}/g, item[method]["x-any-path"] ? ".*" : "[^/]+")}$`),
         parameters: path.split("{").length - 1,
         pointer: `/paths/${escape(path)}/${method}`,
         spec: { ...item[method], parameters: [...(item.parameters ?? []), ...(item[method].parameters ?? [])] },
@@ -230,7 +230,8 @@ function readOperation(reading: Reading, exchange: Exchange, operation: Operatio
 function readAccepted(reading: Reading, exchange: Exchange, operation: Operation): void {
   const { spec, pointer } = operation;
   const declared = (spec["parameters"] as Json[]).map(resolve).filter((p) => p["in"] === "query");
-  for (const [name] of new URLSearchParams(exchange.target?.split("?")[1] ?? ""))
+  const query = spec["x-any-path"] ? "" : (exchange.target?.split("?")[1] ?? "");
+  for (const [name] of new URLSearchParams(query))
     reading.expect(declared.some((p) => p["name"] === name), `the parameter ${name} is not declared, and was accepted`);
   if (!exchange.requestBody || !spec["requestBody"]) return;
   let body: unknown;
@@ -280,7 +281,7 @@ export function check(exchange: Exchange): void {
   const path = exchange.target?.split("?")[0];
   const method = exchange.method === "HEAD" ? "GET" : exchange.method;
   const onPath = path === undefined ? [] : operations.filter((o) => o.pattern.test(path));
-  const operation = onPath.find((o) => o.method === method);
+  const operation = onPath.find((o) => o.method === method || o.spec["x-any-method"]);
 
   reading.expect(/^[A-Za-z0-9._-]{1,64}$/.test(reading.field("x-request-id") ?? ""), "x-request-id is missing");
   if (path !== undefined && ofPages.test(path) && exchange.method !== "OPTIONS") {

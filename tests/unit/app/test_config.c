@@ -470,6 +470,7 @@ static const char *sample_text(enum setting setting)
         {SETTING_tls_key, "/etc/sallyport/key.pem"},
         {SETTING_tls_client_ca, "/etc/sallyport/clients.pem"},
         {SETTING_trusted_proxies, "10.0.0.0/8, fd00::/8"},
+        {SETTING_gate_peers, "10.1.0.0/16"},
         {SETTING_control_socket, "/run/sallyport.sock"},
         {SETTING_database_url, "sqlite:/srv/other.db"},
         {SETTING_key_file, "/etc/sallyport/instance.key"},

@@ -420,6 +420,17 @@ static void the_right_most_untrusted_entry_is_the_client(void **state)
     assert_client((struct call){"10.0.0.1", NULL, "10.9.9.9, 1.1.1.1, 10.0.0.2", "1.1.1.1"});
 }
 
+static void behind_a_known_gateway_the_right_most_untrusted_entry_is_the_client(void **state)
+{
+    struct net_cidr proxies[] = {block("10.0.0.0/8")};
+
+    (void)state;
+    assert_text(net_forwarded_addr(proxies, 1, S("1.1.1.1, 2.2.2.2, 10.0.0.1")), "2.2.2.2");
+    assert_text(net_forwarded_addr(proxies, 1, S("10.0.0.2, 10.0.0.1")), "10.0.0.2");
+    assert_int_equal(net_forwarded_addr(proxies, 1, S("1.1.1.1, unknown")).family, NET_NONE);
+    assert_int_equal(net_forwarded_addr(proxies, 1, STR_NONE).family, NET_NONE);
+}
+
 static void if_all_are_trusted_the_left_most_is_the_client(void **state)
 {
     (void)state;
@@ -569,6 +580,7 @@ int main(void)
         cmocka_unit_test(a_trusted_peer_that_says_nothing_is_the_client),
         cmocka_unit_test(nothing_is_trusted_without_a_list),
         cmocka_unit_test(the_right_most_untrusted_entry_is_the_client),
+        cmocka_unit_test(behind_a_known_gateway_the_right_most_untrusted_entry_is_the_client),
         cmocka_unit_test(if_all_are_trusted_the_left_most_is_the_client),
         cmocka_unit_test(an_entry_that_is_no_address_makes_the_client_unknown),
         cmocka_unit_test(ports_and_brackets_are_taken_off),

@@ -458,6 +458,29 @@ static void an_absent_query_is_not_an_empty_one(void **state)
     good_drop(&with);
 }
 
+/* Whatever a gateway's client has asked for: it is told apart from our own paths, and not read. */
+static void a_guarded_target_is_handed_on_as_it_is(void **state)
+{
+    struct good odd =
+        read_good(S("PROPFIND /gate/envoy/a/../%2f//%zz;x?scopes=\xff HTTP/1.1\r\n" H "\r\n"));
+    struct good root = read_good(S("GET /gate/envoy/ HTTP/1.1\r\n" H "\r\n"));
+    struct good none = read_good(S("GET /gate/envoy?a HTTP/1.1\r\n" H "\r\n"));
+
+    (void)state;
+    assert_int_equal(odd.req.method, HTTP_OTHER);
+    assert_str(odd.req.method_name, "PROPFIND");
+    assert_str(odd.req.path, "/gate/envoy");
+    assert_str(odd.req.guarded, "/a/../%2f//%zz;x?scopes=\xff");
+    assert_true(str_is_none(odd.req.query));
+    assert_int_equal(root.req.method, HTTP_GET);
+    assert_str(root.req.guarded, "/");
+    assert_true(str_is_none(none.req.guarded));
+    assert_str(none.req.query, "a");
+    good_drop(&odd);
+    good_drop(&root);
+    good_drop(&none);
+}
+
 static void an_absolute_target_gives_its_path(void **state)
 {
     struct good g = read_good(S("GET http://A:80?q HTTP/1.1\r\nHost: a:80\r\n\r\n"));
@@ -507,12 +530,14 @@ static void expect_is_ignored_in_http_1_0(void **state)
 static void credentials_leave_no_byte_in_the_head(void **state)
 {
     struct good g = read_good(S(GET("X-Api-Key: key-SECRET\r\nx-api-key: more-SECRET\r\n"
-                                    "Authorization:  Bearer SECRET \r\nCookie: s=SECRET\r\n")));
+                                    "Authorization:  Bearer SECRET \r\nCookie: s=SECRET\r\n"
+                                    "X-Gate-Token: gt-SECRET\r\n")));
 
     (void)state;
     assert_str(secret_reveal(&g.req.api_key), "key-SECRET");
     assert_str(secret_reveal(&g.req.authorization), "Bearer SECRET");
     assert_str(secret_reveal(&g.req.cookie), "s=SECRET");
+    assert_str(secret_reveal(&g.req.gate_token), "gt-SECRET");
     assert_int_equal(g.req.n_api_keys, 2);
     assert_null(memmem(g.bytes, g.n, "SECRET", 6));
     for (size_t i = 1; i < g.req.n_fields; i++) {
@@ -576,6 +601,7 @@ int main(void)
         cmocka_unit_test(good_heads_are_read),
         cmocka_unit_test(the_parts_of_a_request_are_found),
         cmocka_unit_test(an_absent_query_is_not_an_empty_one),
+        cmocka_unit_test(a_guarded_target_is_handed_on_as_it_is),
         cmocka_unit_test(an_absolute_target_gives_its_path),
         cmocka_unit_test(a_length_of_zero_is_no_body),
         cmocka_unit_test(connection_close_is_found_in_lists),

@@ -24,6 +24,7 @@ static const struct route keys[] = {
 static const struct route others[] = {
     {HTTP_PUT, "/keys/{keyId}", OPEN, nothing},
     {HTTP_GET, "/", OPEN, nothing},
+    {HTTP_ANY, "/all", OPEN, nothing},
     {0},
 };
 
@@ -81,6 +82,13 @@ static void head_finds_the_route_of_get(void **state)
 {
     (void)state;
     expect_route(HTTP_HEAD, S("/keys/1"), &keys[3]);
+}
+
+static void a_route_may_take_every_method(void **state)
+{
+    (void)state;
+    for (enum http_method m = HTTP_GET; m < HTTP_ANY; m++)
+        expect_route(m, S("/all"), &others[2]);
 }
 
 static void parameters_are_the_segments_in_their_places(void **state)
@@ -145,6 +153,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_path_and_a_method_find_their_route),
         cmocka_unit_test(head_finds_the_route_of_get),
+        cmocka_unit_test(a_route_may_take_every_method),
         cmocka_unit_test(parameters_are_the_segments_in_their_places),
         cmocka_unit_test(a_path_that_spells_a_pattern_is_a_parameter),
         cmocka_unit_test(near_misses_are_not_found),

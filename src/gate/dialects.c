@@ -1,0 +1,292 @@
+/*
+ * Gateways' dialects: where each of them puts the request it asks about, and which answers it can
+ * hand on to its client. docs/gate.md is what operators read.
+ */
+#include "gate/dialects.h"
+
+#include <inttypes.h>
+
+#include "base/json.h"
+#include "gate/gateways.h"
+#include "gate/judge.h"
+#include "http/reply.h"
+
+enum {
+    /* With the other fields it must fit into nginx's proxy_buffer_size, of which 4 KiB is the least
+     * (ngx_http_proxy_module: "either 4K or 8K"). */
+    AUTH_BODY_MAX_BYTES = 3072,
+};
+
+struct dialect {
+    str path;
+    str method_field; /* of the guarded request; STR_NONE: it is the method of the question */
+    str target_field; /* STR_NONE: it is what follows the path */
+    str client_field;
+    bool client_is_list; /* each proxy has added to it */
+    bool has_settings;   /* in the query of the question; where that is the guarded one's: none */
+    bool says_401_or_403_only;
+};
+
+static const struct dialect nginx = {
+    .path = S("/gate/nginx"),
+    .method_field = S("x-original-method"),
+    .target_field = S("x-original-uri"),
+    .client_field = S("x-real-ip"),
+    .has_settings = true,
+    .says_401_or_403_only = true,
+};
+
+static const struct dialect forward = {
+    .path = S("/gate/forward"),
+    .method_field = S("x-forwarded-method"),
+    .target_field = S("x-forwarded-uri"),
+    .client_field = S("x-forwarded-for"),
+    .client_is_list = true,
+    .has_settings = true,
+};
+
+static const struct dialect envoy = {
+    .path = S(HTTP_GUARDED_PATH),
+    .client_field = S("x-forwarded-for"),
+    .client_is_list = true,
+};
+
+static const struct dialect *const dialects[] = {&nginx, &forward, &envoy};
+
+static const struct dialect *dialect_of(str path)
+{
+    for (size_t i = 0; i < sizeof dialects / sizeof *dialects; i++)
+        if (str_eq(dialects[i]->path, path))
+            return dialects[i];
+    return NULL;
+}
+
+bool gate_owns(str path)
+{
+    return dialect_of(path) != NULL;
+}
+
+/* ---- the question ---- */
+
+static enum err unclear(struct cx *cx, str field, const char *what)
+{
+    fail_hint(cx, "Tell the operator of the gateway; docs/gateways has settings that are right.");
+    return fail(cx, E_GATE_QUESTION_INVALID, "%.*s %s.", STR_ARG(field), what);
+}
+
+/* A gateway that adds its field to the client's own, in place of replacing it, lets the client
+ * choose. */
+static enum err read_field(struct cx *cx, const struct http_req *req, str name, str *out)
+{
+    int n = 0;
+
+    *out = str_is_none(name) ? STR_NONE : http_req_field(req, name, &n);
+    return n > 1 ? unclear(cx, name, "is there twice") : E_OK;
+}
+
+static enum err read_client(struct cx *cx, const struct http_req *req, const struct dialect *d,
+                            struct net_addr *out)
+{
+    const struct gate_settings *settings = gate_settings();
+    str text;
+
+    TRY(read_field(cx, req, d->client_field, &text));
+    if (d->client_is_list)
+        *out = net_forwarded_addr(settings->proxies, settings->n_proxies, text);
+    else if (text.n && !net_addr_parse(text, out))
+        return unclear(cx, d->client_field, "is no address");
+    return E_OK;
+}
+
+static enum err read_cost(struct cx *cx, str value, struct gate_question *out)
+{
+    uint64_t cost;
+
+    if (out->cost)
+        return unclear(cx, S("cost"), "is there twice");
+    if (!str_parse_u64(value, GATE_COST_MAX, &cost) || cost == 0)
+        return unclear(cx, S("cost"), "is not a whole number from 1 to 1000000");
+    out->cost = (int64_t)cost;
+    return E_OK;
+}
+
+static enum err read_scopes(struct cx *cx, str value, struct gate_question *out)
+{
+    struct scope_expr_fault fault;
+
+    if (out->needs.n)
+        return unclear(cx, S("scopes"), "is there twice");
+    return scope_expr_parse(value, &out->needs, &fault)
+               ? E_OK
+               : unclear(cx, S("scopes"), "is not an expression of scopes");
+}
+
+static enum err read_api(struct cx *cx, str value, struct gate_question *out)
+{
+    if (out->api.n)
+        return unclear(cx, S("api"), "is there twice");
+    out->api = value;
+    return gate_api_exists(value) ? E_OK : unclear(cx, S("api"), "is none of this server's");
+}
+
+static enum err read_setting(struct cx *cx, str name, str value, struct gate_question *out)
+{
+    if (str_eq(name, S("scopes")))
+        return read_scopes(cx, value, out);
+    if (str_eq(name, S("api")))
+        return read_api(cx, value, out);
+    if (str_eq(name, S("cost")))
+        return read_cost(cx, value, out);
+    return unclear(cx, S("The query"), "holds something other than scopes, api and cost");
+}
+
+/* Only the gateway's own configuration writes this query. */
+static enum err read_settings(struct cx *cx, const struct http_req *req, struct gate_question *out)
+{
+    str rest = req->query;
+    str name, value;
+
+    while (http_query_next(&rest, cx->arena, &name, &value))
+        TRY(read_setting(cx, name, value, out));
+    return E_OK;
+}
+
+static enum err read_question(struct cx *cx, const struct http_req *req, const struct dialect *d,
+                              struct gate_question *out)
+{
+    *out = (struct gate_question){
+        .key = req->n_api_keys ? &req->api_key : NULL,
+        .is_key_twice = req->n_api_keys > 1,
+    };
+    TRY(read_client(cx, req, d, &out->client));
+    if (d->has_settings)
+        TRY(read_settings(cx, req, out));
+    if (out->cost == 0)
+        out->cost = 1;
+    return E_OK;
+}
+
+/* ---- the answer ---- */
+
+static bool is_ascii(str text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if ((unsigned char)text.p[i] >= 0x80)
+            return false;
+    return true;
+}
+
+/* RFC 8259 section 7: what is beyond ASCII stands inside texts, and can be escaped there. */
+static str in_ascii(struct arena *arena, str json)
+{
+    DROP(json) json_t *value = NULL;
+
+    if (is_ascii(json))
+        return arena_dup(arena, json);
+    value = json_loadb(json.p, json.n, 0, NULL);
+    size_t n = json_dumpb(value, NULL, 0, JSON_COMPACT | JSON_ENSURE_ASCII);
+    char *p = arena_alloc(arena, n);
+    json_dumpb(value, p, n, JSON_COMPACT | JSON_ENSURE_ASCII);
+    return (str){p, n};
+}
+
+static str brief_body(const struct cx *told, const struct err_info *info)
+{
+    DROP(buf) struct buf out;
+    struct json_out j = {&out};
+
+    buf_init(&out, AUTH_BODY_MAX_BYTES);
+    json_open_object(&j, STR_NONE);
+    json_put_text(&j, S("title"), info->message);
+    json_put_int(&j, S("status"), info->status);
+    json_put_text(&j, S("code"), info->code);
+    json_put_text(&j, S("requestId"), told->request_id);
+    json_close_object(&j);
+    return arena_dup(told->arena, buf_str(&out));
+}
+
+/* What is of this call alone may be long: lists of scopes, or a hint that names rules. */
+static str body_of_field(const struct cx *told, const struct err_info *info, str whole)
+{
+    str body = in_ascii(told->arena, whole);
+
+    return body.n <= AUTH_BODY_MAX_BYTES ? body : brief_body(told, info);
+}
+
+/* auth_request drops the answer's body, and takes any status but these for an error of its own. */
+static void move_into_fields(const struct cx *told, const struct err_info *info,
+                             struct http_reply *out)
+{
+    http_reply_field(out, S("x-auth-body"), body_of_field(told, info, buf_str(&out->body)));
+    buf_clear(&out->body);
+    out->content_type = STR_NONE;
+    out->status = info->status == 401 ? 401 : 403;
+}
+
+static void refuse(const struct cx *told, const struct dialect *d, enum err e,
+                   struct http_reply *out)
+{
+    const struct err_info *info = err_info(e);
+    /* Its client knows the guarded request, and nothing of this one. */
+    const struct http_req unnamed = {.path = STR_NONE};
+
+    http_reply_problem(told, &unnamed, e, out);
+    http_reply_field(out, S("x-auth-status"), arena_printf(told->arena, "%d", info->status));
+    http_reply_field(out, S("x-auth-code"), info->code);
+    if (d->says_401_or_403_only)
+        move_into_fields(told, info, out);
+}
+
+static void allow(struct cx *cx, const struct keys_answer *answer, struct http_reply *out)
+{
+    out->status = 200;
+    http_reply_field(out, S("x-auth-key-id"), answer->who.id);
+    http_reply_field(out, S("x-auth-employer-id"), answer->who.employer_id);
+    http_reply_field(out, S("x-auth-scopes"), scope_write(cx->arena, answer->key.scopes));
+}
+
+static enum err answer(struct cx *cx, const struct http_req *req, const struct dialect *d,
+                       struct http_reply *out)
+{
+    struct gate_question question;
+    struct gate_verdict verdict;
+    struct cx told;
+
+    /* Kept answers would outlive the key. */
+    http_reply_field(out, S("cache-control"), S("no-store"));
+    enum err e = read_question(cx, req, d, &question);
+    if (e != E_OK) {
+        refuse(cx, d, e, out);
+        return E_OK;
+    }
+    TRY(gate_decide(cx, &question, &verdict));
+    if (verdict.answer.verdict.code == E_OK) {
+        allow(cx, &verdict.answer, out);
+    } else {
+        gate_explain(cx, &verdict, &told);
+        refuse(&told, d, verdict.answer.verdict.code, out);
+    }
+    http_reply_rate(out, cx->arena, &verdict.answer.verdict.rate);
+    return E_OK;
+}
+
+void gate_refuse(const struct cx *cx, const struct http_req *req, enum err e,
+                 struct http_reply *out)
+{
+    refuse(cx, dialect_of(req->path), e, out);
+}
+
+enum err gate_nginx(struct cx *cx, const struct http_req *req, struct http_reply *out)
+{
+    return answer(cx, req, &nginx, out);
+}
+
+enum err gate_forward(struct cx *cx, const struct http_req *req, struct http_reply *out)
+{
+    return answer(cx, req, &forward, out);
+}
+
+enum err gate_envoy(struct cx *cx, const struct http_req *req, struct http_reply *out)
+{
+    return answer(cx, req, &envoy, out);
+}

@@ -1,0 +1,58 @@
+/* From a question to the decision. */
+#include "gate/judge.h"
+
+#include "base/time.h"
+
+bool gate_api_exists(str id)
+{
+    return str_eq(id, S(GATE_API));
+}
+
+static struct key_text_verdict judge_text(const struct gate_question *question)
+{
+    if (question->is_key_twice)
+        return (struct key_text_verdict){.fault = KEY_TEXT_TWICE};
+    return key_text_judge(secret_reveal(question->key), &keys_settings()->form);
+}
+
+static struct decide_facts facts_of(const struct cx *cx, const struct gate_question *question)
+{
+    return (struct decide_facts){
+        .now = {cx->now_ms, time_mono_ns()},
+        .text = judge_text(question),
+        .client = question->client,
+        .needs = question->needs.n ? &question->needs : NULL,
+        .cost = question->cost,
+    };
+}
+
+static enum err judge_key(struct cx *cx, struct gate_verdict *v)
+{
+    const struct secret *key = v->question->key;
+
+    /* Guesses are the end client's, where it is named; the gateway is nobody who guesses. */
+    cx->peer = (struct net_addr){0};
+    if (keys_decide(cx, key, &v->facts, &v->answer) == KEYS_DECIDED)
+        return E_OK;
+    return cx->must_not_wait ? E_ASK_WORKER : keys_admit(cx, key, &v->facts, &v->answer);
+}
+
+enum err gate_decide(struct cx *cx, const struct gate_question *question, struct gate_verdict *out)
+{
+    *out = (struct gate_verdict){.question = question};
+    if (!question->key) {
+        out->answer.verdict.code = E_MISSING_CREDENTIALS;
+        return E_OK;
+    }
+    out->facts = facts_of(cx, question);
+    return judge_key(cx, out);
+}
+
+void gate_explain(const struct cx *cx, const struct gate_verdict *verdict, struct cx *told)
+{
+    const struct keys_answer *answer = &verdict->answer;
+
+    *told = *cx;
+    decide_explain(told, &answer->verdict, answer->is_known ? &answer->key : NULL, &verdict->facts,
+                   &keys_settings()->form, S("x-api-key"));
+}

@@ -1,0 +1,39 @@
+/* One question, whoever asks it in whatever words, and its verdict. Inside gate/ only. */
+#ifndef SALLYPORT_GATE_JUDGE_H
+#define SALLYPORT_GATE_JUDGE_H
+
+#include "decide/scope_expr.h"
+#include "gate/gate.h"
+#include "keys/keys.h"
+
+/* What keys are issued for. There is one; STR_NONE is that. */
+#define GATE_API "enterprise"
+
+bool gate_api_exists(str id);
+
+/* Texts are loans from the request. */
+struct gate_question {
+    str api;
+    const struct secret *key; /* NULL: none was sent */
+    bool is_key_twice;
+    struct scope_expr needs;
+    struct net_addr client; /* NET_NONE: not named */
+    int64_t cost;
+};
+
+enum { GATE_COST_MAX = 1000 * 1000 };
+
+/* The question outlives it. */
+struct gate_verdict {
+    const struct gate_question *question;
+    struct decide_facts facts;
+    struct keys_answer answer; /* answer.verdict.code is what it comes to */
+};
+
+/* E_ASK_WORKER: the store must be read, and cx may not wait. E_STORE_DOWN */
+enum err gate_decide(struct cx *cx, const struct gate_question *question, struct gate_verdict *out);
+
+/* Of a refusal: as the door would have told it, into told->failure. *told is a copy of cx. */
+void gate_explain(const struct cx *cx, const struct gate_verdict *verdict, struct cx *told);
+
+#endif
