@@ -145,9 +145,11 @@ static struct scope_set fewer(struct scope_set a, struct scope_set b)
 
 struct scope_set scope_expr_missing(const struct scope_expr *expr, struct scope_set held)
 {
-    struct scope_set stack[SCOPE_EXPR_STEPS_MAX + 1] = {{0}};
+    struct scope_set stack[SCOPE_EXPR_STEPS_MAX + 1];
     size_t n = 0;
 
+    /* Of no step nothing is missing; the rest is written before it is read. */
+    stack[0].bits = 0;
     for (size_t i = 0; i < expr->n; i++) {
         uint8_t step = expr->steps[i];
         if (step < STEP_AND) {

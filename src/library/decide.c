@@ -60,7 +60,7 @@ static void judge(struct sallyport_table *table, const struct sallyport_question
             return;
         facts->text = text;
     }
-    out->verdict = decide(NULL, facts, none, &none);
+    *out = (struct judged){.verdict = decide(NULL, facts, none, &none)};
 }
 
 static struct scope_set missing_of(const struct decide_facts *facts, struct scope_set held)
@@ -88,36 +88,37 @@ static void keep_facts(const struct decide_facts *facts, struct sallyport_verdic
     told.required = (named.bits & out->scopes) | out->missing;
     memcpy(told.client, facts->client.bytes, sizeof told.client);
     memcpy(out->facts, &told, sizeof told);
+    memset((char *)out->facts + sizeof told, 0, sizeof out->facts - sizeof told);
+    memset(out->reserved, 0, sizeof out->reserved);
 }
 
+/* Member by member: setting all of it to zero first takes as long as all the rest. */
 static void write_verdict(const struct judged *judged, const struct decide_facts *facts,
                           struct sallyport_verdict *out)
 {
     const struct verdict *verdict = &judged->verdict;
 
-    *out = (struct sallyport_verdict){
-        .scopes = judged->policy.scopes.bits,
-        .limit = verdict->rate.limit,
-        .window_ms = verdict->rate.window_ms,
-        .remaining = verdict->rate.remaining,
-        .reset_ms = verdict->rate.reset_ms,
-        .retry_after_ms = verdict->rate.retry_after_ms,
-        .since_ms = verdict->since_ms,
-    };
+    library_name(verdict, &judged->policy, &facts->text, out);
     memcpy(out->key_id, judged->id, sizeof out->key_id);
     memcpy(out->owner_id, judged->owner_id, sizeof out->owner_id);
-    library_name(verdict, &judged->policy, &facts->text, out);
+    out->scopes = judged->policy.scopes.bits;
+    out->missing = 0;
+    out->limit = verdict->rate.limit;
+    out->window_ms = verdict->rate.window_ms;
+    out->remaining = verdict->rate.remaining;
+    out->reset_ms = verdict->rate.reset_ms;
+    out->retry_after_ms = verdict->rate.retry_after_ms;
+    out->since_ms = verdict->since_ms;
     if (out->check == SALLYPORT_CHECK_SCOPE)
         out->missing = missing_of(facts, judged->policy.scopes).bits;
-    if (out->code != SALLYPORT_VALID)
-        keep_facts(facts, out);
+    keep_facts(facts, out);
 }
 
 void sallyport_decide(struct sallyport_table *table, const struct sallyport_question *question,
                       struct sallyport_verdict *verdict)
 {
     struct scope_expr needs;
-    struct judged judged = {0};
+    struct judged judged;
     struct decide_facts facts = facts_of(table, question, &needs);
 
     judge(table, question, &facts, &judged);

@@ -105,7 +105,7 @@ size_t sallyport_explain(const struct sallyport_table *table,
                          char *buffer, size_t bytes)
 {
     alignas(max_align_t) char room[ARENA_ROOM_BYTES];
-    DROP(arena) struct arena *arena = arena_new_on(room, sizeof room);
+    struct arena *arena = arena_new_on(room, sizeof room);
     struct cx cx = {.arena = arena};
     struct buf out;
 
@@ -120,5 +120,6 @@ size_t sallyport_explain(const struct sallyport_table *table,
     if (out.is_full)
         out.n = 0;
     buffer[out.n] = '\0';
+    arena_reset(arena);
     return out.n;
 }

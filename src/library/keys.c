@@ -1,7 +1,7 @@
 /*
- * Open addressing over pointers. A reader follows a slot to a secret, to its key, to what the key
- * may do; a writer, under the lock, puts a new one in place of any of these, and frees the old one
- * after every section that may have seen it.
+ * Open addressing over pointers. A reader follows a slot to a secret, and from there to what the
+ * key may do and to its counts; a writer, under the lock, puts a new one in place of any of these,
+ * and frees the old one after every section that may have seen it.
  */
 #include "library/keys.h"
 
@@ -24,17 +24,18 @@ struct rights {
 };
 
 struct cached_key {
-    _Atomic(struct rights *) rights;
     _Atomic int64_t granted;
     _Atomic int64_t refused;
     /* The writers': */
     UT_hash_handle hh; /* by id */
+    struct rights *rights;
     struct cached_secret *secrets;
 };
 
 struct cached_secret {
     struct sha256 digest;
     struct cached_key *key;
+    _Atomic(struct rights *) rights; /* the key's; here too, for one step less on the way to it */
     int64_t rotated_at_ms;
     int64_t ends_at_ms;
     struct cached_secret *next; /* of this key; the writers' */
@@ -107,7 +108,7 @@ static struct verdict decide_metered(struct cached_key *key, const struct decide
 static void judge(struct cached_secret *secret, const struct decide_facts *facts,
                   struct judged *out)
 {
-    const struct rights *rights = atomic_load_explicit(&secret->key->rights, memory_order_acquire);
+    const struct rights *rights = atomic_load_explicit(&secret->rights, memory_order_acquire);
 
     out->policy = rights->policy;
     out->policy.rotated_at_ms = secret->rotated_at_ms;
@@ -161,7 +162,7 @@ struct keys *keys_new(size_t digests_max)
 
 static void key_free(struct cached_key *key)
 {
-    free(atomic_load(&key->rights));
+    free(key->rights);
     free(key);
 }
 
@@ -199,8 +200,8 @@ static void make_room_locked(struct keys *keys)
 
     if ((keys->n_used + 1) * 100 <= (old->mask + 1) * LOAD_MAX_PERCENT)
         return;
-    /* Twice what is needed, so that the next time is as many changes away. */
-    while (n * LOAD_MAX_PERCENT < (atomic_load(&keys->n) + 1) * 2 * 100)
+    /* Half as much again as is needed, so that the next time is many changes away. */
+    while (n * LOAD_MAX_PERCENT < (atomic_load(&keys->n) + 1) * 150)
         n *= 2;
     struct slots *slots = slots_new(n);
     for (size_t i = 0; i <= old->mask; i++) {
@@ -250,11 +251,14 @@ static struct cached_key *set_rights_locked(struct keys *keys, const struct libr
     HASH_FIND(hh, keys->by_id, from->id.p, from->id.n, key);
     if (!key) {
         key = mem_new(sizeof *key);
-        atomic_init(&key->rights, rights);
+        key->rights = rights;
         HASH_ADD_KEYPTR(hh, keys->by_id, rights->id, from->id.n, key);
         return key;
     }
-    *old = atomic_exchange(&key->rights, rights);
+    *old = key->rights;
+    key->rights = rights;
+    for (struct cached_secret *secret = key->secrets; secret; secret = secret->next)
+        atomic_store_explicit(&secret->rights, rights, memory_order_release);
     key->hh.key = rights->id; /* the hash's own text went with the old rights */
     /* A state counted under another limit means nothing under this one. */
     if (!is_same_limit(&(*old)->policy.rate, &rights->policy.rate)) {
@@ -267,6 +271,7 @@ static struct cached_key *set_rights_locked(struct keys *keys, const struct libr
 static void join_key_locked(struct cached_secret *secret, struct cached_key *key)
 {
     secret->key = key;
+    atomic_store_explicit(&secret->rights, key->rights, memory_order_relaxed);
     secret->next = key->secrets;
     key->secrets = secret;
 }
