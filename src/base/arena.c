@@ -1,6 +1,7 @@
 /* Request memory: a list of blocks, wiped and freed together. */
 #include "base/arena.h"
 
+#include <assert.h>
 #include <stdalign.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -27,11 +28,13 @@ struct block {
     struct block *next;
     size_t used;
     size_t cap;
+    bool is_lent;
     alignas(max_align_t) char bytes[];
 };
 
 struct arena {
     struct block *newest;
+    bool is_lent;
 };
 
 static struct block *block_new(size_t cap, struct block *next)
@@ -45,8 +48,11 @@ static struct block *block_new(size_t cap, struct block *next)
 
 static void block_free(struct block *b)
 {
+    bool is_lent = b->is_lent;
+
     mem_wipe(b, sizeof *b + b->used);
-    free(b);
+    if (!is_lent)
+        free(b);
 }
 
 struct arena *arena_new(void)
@@ -54,11 +60,34 @@ struct arena *arena_new(void)
     return mem_new(sizeof(struct arena));
 }
 
+static size_t aligned(size_t bytes)
+{
+    size_t align = alignof(max_align_t);
+
+    return (bytes + align - 1) / align * align;
+}
+
+struct arena *arena_new_on(void *memory, size_t bytes)
+{
+    size_t head = aligned(sizeof(struct arena));
+    struct arena *a = memory;
+    struct block *first = (struct block *)((char *)memory + head);
+
+    assert(bytes > head + sizeof *first);
+    *a = (struct arena){.is_lent = true};
+    if (ARENA_ONE_BLOCK_EACH)
+        return a;
+    *first = (struct block){.cap = bytes - head - sizeof *first, .is_lent = true};
+    memset(first->bytes, 0, first->cap);
+    a->newest = first;
+    return a;
+}
+
 void arena_reset(struct arena *a)
 {
     struct block *b = a->newest;
 
-    while (b && (b->next || b->cap > ARENA_BLOCK_BYTES || ARENA_ONE_BLOCK_EACH)) {
+    while (b && !b->is_lent && (b->next || b->cap > ARENA_BLOCK_BYTES || ARENA_ONE_BLOCK_EACH)) {
         struct block *next = b->next;
         block_free(b);
         b = next;
@@ -77,14 +106,14 @@ void arena_drop(struct arena **a)
     arena_reset(*a);
     if ((*a)->newest)
         block_free((*a)->newest);
-    free(*a);
+    if (!(*a)->is_lent)
+        free(*a);
     *a = NULL;
 }
 
 void *arena_alloc(struct arena *a, size_t bytes)
 {
-    size_t align = alignof(max_align_t);
-    size_t need = (bytes + align - 1) / align * align;
+    size_t need = aligned(bytes);
     struct block *b = a->newest;
 
     if (ARENA_ONE_BLOCK_EACH) {

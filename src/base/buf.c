@@ -16,8 +16,18 @@ void buf_init(struct buf *b, size_t max_bytes)
     *b = (struct buf){.max = max_bytes};
 }
 
+void buf_init_on(struct buf *b, void *memory, size_t bytes)
+{
+    /* vsnprintf insists on a NUL after what it writes. */
+    *b = (struct buf){.p = memory, .cap = bytes - 1, .max = bytes - 1, .is_lent = true};
+}
+
 void buf_drop(struct buf *b)
 {
+    if (b->is_lent) {
+        buf_clear(b);
+        return;
+    }
     if (b->p) {
         mem_wipe(b->p, b->cap);
         free(b->p);

@@ -16,9 +16,14 @@ struct buf {
     size_t cap;
     size_t max;
     bool is_full;
+    bool is_lent; /* the memory is the caller's */
 };
 
 void buf_init(struct buf *b, size_t max_bytes);
+
+/* In memory that is there already, which outlives the buffer; it never grows. The maximum is one
+ * byte less than bytes, which are one or more. */
+void buf_init_on(struct buf *b, void *memory, size_t bytes);
 void buf_drop(struct buf *b); /* wipes, frees, leaves an empty buffer of the same maximum */
 
 void buf_put(struct buf *b, str s);

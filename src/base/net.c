@@ -42,13 +42,13 @@ static bool is_v4_mapped(const struct net_addr *a)
     return a->family == NET_V6 && memcmp(a->bytes, v4_mapped, sizeof v4_mapped) == 0;
 }
 
-static struct net_addr unwrapped(struct net_addr a)
+struct net_addr net_addr_unmapped(const struct net_addr *addr)
 {
     struct net_addr v4 = {.family = NET_V4};
 
-    if (!is_v4_mapped(&a))
-        return a;
-    memcpy(v4.bytes, a.bytes + sizeof v4_mapped, 4);
+    if (!is_v4_mapped(addr))
+        return *addr;
+    memcpy(v4.bytes, addr->bytes + sizeof v4_mapped, 4);
     return v4;
 }
 
@@ -58,7 +58,7 @@ bool net_addr_parse(str text, struct net_addr *out)
 
     if (!parse_raw(text, &a))
         return false;
-    *out = unwrapped(a);
+    *out = net_addr_unmapped(&a);
     return true;
 }
 
@@ -155,7 +155,7 @@ enum cidr_fault net_cidr_parse(str text, struct net_cidr *out)
     if (!str_is_none(rest) && !parse_prefix(rest, bits_of(&addr), &prefix))
         return CIDR_BAD_PREFIX;
     if (is_v4_mapped(&addr) && prefix >= V4_MAPPED_BITS) {
-        addr = unwrapped(addr);
+        addr = net_addr_unmapped(&addr);
         prefix -= V4_MAPPED_BITS;
     }
     out->addr = net_addr_masked(&addr, prefix);

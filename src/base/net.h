@@ -29,6 +29,8 @@ bool net_addr_parse(str text, struct net_addr *out);
 
 /* The text lives in the arena; NET_NONE writes "unknown". */
 str net_addr_write(struct arena *arena, const struct net_addr *addr);
+/* An IPv4-mapped address as IPv4; any other as it is. */
+struct net_addr net_addr_unmapped(const struct net_addr *addr);
 bool net_addr_eq(const struct net_addr *a, const struct net_addr *b);
 
 /* Into out, NUL-terminated; returns the length. */

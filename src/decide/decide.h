@@ -44,9 +44,10 @@ struct decide_facts {
     struct key_text_verdict text;
     struct net_addr client; /* NET_NONE: not known */
     struct country country;
-    struct scope_set wanted;        /* all of these */
-    const struct scope_expr *needs; /* and this; NULL: no more */
-    int64_t cost;                   /* 1, unless the caller says otherwise */
+    struct scope_set wanted;         /* all of these */
+    const struct scope_expr *needs;  /* and this; NULL: no more */
+    int64_t cost;                    /* 1, unless the caller says otherwise */
+    const struct scope_names *names; /* of all scopes here; NULL: the enterprise API's */
 };
 
 /* The states of the two buckets of a key: calls that pass, and calls that are refused. */

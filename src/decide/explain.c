@@ -10,7 +10,8 @@
 
 #include "base/banned.h"
 
-enum { MEMBERS_MAX_BYTES = 4096, ASKED_SHOWN_MAX = 20 };
+/* Two lists of all scopes there can be, each in quotation marks and with a comma. */
+enum { MEMBERS_MAX_BYTES = 2 * SCOPES_MAX * (SCOPE_TEXT_MAX_BYTES + 3) + 64, ASKED_SHOWN_MAX = 20 };
 
 /* What the explainers share. */
 struct tale {
@@ -19,6 +20,7 @@ struct tale {
     const struct decide_key *key;
     const struct decide_facts *facts;
     str field;
+    const struct scope_names *names;
     str head;     /* "mt_live_" */
     str example;  /* "x-api-key: mt_live_…" */
     size_t whole; /* characters of a key */
@@ -279,12 +281,12 @@ static struct scope_set held(const struct tale *t)
     return t->key ? t->key->scopes : (struct scope_set){0};
 }
 
-static void put_scopes(struct json_out *json, str name, struct scope_set set)
+static void put_scopes(const struct tale *t, struct json_out *json, str name, struct scope_set set)
 {
     json_open_array(json, name);
-    for (enum scope s = 0; s < SCOPES_END; s++)
-        if (scope_has(set, s))
-            json_put_text(json, STR_NONE, scope_text(s));
+    for (size_t bit = 0; bit < t->names->n; bit++)
+        if (set.bits >> bit & 1)
+            json_put_text(json, STR_NONE, t->names->texts[bit]);
     json_close_array(json);
 }
 
@@ -311,7 +313,7 @@ static struct scope_set required_of(const struct tale *t)
 static void tell_scope(const struct tale *t)
 {
     struct scope_set missing = missing_of(t);
-    str names = scope_write(t->cx->arena, missing);
+    str names = scope_names_write(t->names, t->cx->arena, missing);
 
     say(t->cx, TALE(t, "The key lacks: %.*s.", STR_ARG(names)),
         TALE(t, "Ask an admin to add this to the key, or for a key that holds it: %.*s.",
@@ -397,15 +399,16 @@ static void tell(const struct tale *t)
 
 static str members(const struct tale *t)
 {
-    DROP(buf) struct buf out;
+    char room[MEMBERS_MAX_BYTES + 1];
+    struct buf out;
     struct json_out json = {&out};
 
-    buf_init(&out, MEMBERS_MAX_BYTES);
+    buf_init_on(&out, room, sizeof room);
     if (t->verdict->code == E_UNSUPPORTED_API_VERSION) {
         put_supported(&json);
     } else if (t->verdict->code == E_INSUFFICIENT_SCOPE) {
-        put_scopes(&json, S("requiredScopes"), required_of(t));
-        put_scopes(&json, S("keyScopes"), held(t));
+        put_scopes(t, &json, S("requiredScopes"), required_of(t));
+        put_scopes(t, &json, S("keyScopes"), held(t));
     }
     return out.n ? arena_dup(t->cx->arena, buf_str(&out)) : STR_NONE;
 }
@@ -413,12 +416,13 @@ static str members(const struct tale *t)
 void decide_explain(struct cx *cx, const struct verdict *verdict, const struct decide_key *key,
                     const struct decide_facts *facts, const struct key_form *form, str field)
 {
-    struct tale t = {cx, verdict, key, facts, field};
+    struct tale t = {.cx = cx, .verdict = verdict, .key = key, .facts = facts, .field = field};
     const char *scheme = str_ieq(field, S("authorization")) ? "Bearer " : "";
 
     cx->failure = (struct failure){0};
     if (verdict->code == E_OK)
         return;
+    t.names = facts->names ? facts->names : &scope_names_enterprise;
     t.head = TALE(&t, "%.*s_%.*s_", STR_ARG(form->prefix), STR_ARG(form->environment));
     t.example = TALE(&t, "%.*s: %s%.*s…", STR_ARG(field), scheme, STR_ARG(t.head));
     t.whole = t.head.n + KEY_HEX_DIGITS;

@@ -3,9 +3,9 @@
 
 #include <assert.h>
 
-enum { NS_PER_MS = 1000000, REFUSED_FACTOR = 10, COUNT_BITS = 24, FIXED_WINDOW_MIN_MS = 1000 };
+enum { NS_PER_MS = 1000000, COUNT_BITS = 24, FIXED_WINDOW_MIN_MS = 1000 };
 
-static_assert(RATE_REQUESTS_MAX * REFUSED_FACTOR < 1 << COUNT_BITS, "a count fits its bits");
+static_assert(RATE_REQUESTS_MAX * RATE_REFUSED_FACTOR < 1 << COUNT_BITS, "a count fits its bits");
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -94,6 +94,6 @@ struct rate_policy rate_refused_policy(const struct rate_policy *policy)
 {
     struct rate_policy refused = *policy;
 
-    refused.requests *= REFUSED_FACTOR;
+    refused.requests *= RATE_REFUSED_FACTOR;
     return refused;
 }

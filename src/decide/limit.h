@@ -12,7 +12,7 @@
 
 enum rate_algorithm { RATE_GCRA, RATE_FIXED };
 
-enum { RATE_REQUESTS_MAX = 1000000, RATE_WINDOW_MAX_S = 30 * 24 * 3600 };
+enum { RATE_REQUESTS_MAX = 1000000, RATE_WINDOW_MAX_S = 30 * 24 * 3600, RATE_REFUSED_FACTOR = 10 };
 
 struct rate_policy {
     int64_t requests;  /* 0: no limit; else 1 … RATE_REQUESTS_MAX */
@@ -44,7 +44,7 @@ struct rate_verdict {
 int64_t rate_judge(const struct rate_policy *policy, int64_t state, struct rate_now now,
                    int64_t cost, struct rate_verdict *out);
 
-/* The bucket for refused calls: ten times the policy. */
+/* The bucket for refused calls: RATE_REFUSED_FACTOR times the policy. */
 struct rate_policy rate_refused_policy(const struct rate_policy *policy);
 
 #endif

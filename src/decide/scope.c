@@ -5,38 +5,57 @@
 
 #include "base/buf.h"
 
-enum { SCOPES_TEXT_MAX_BYTES = 4096 };
+enum { SCOPES_TEXT_MAX_BYTES = SCOPES_MAX * (SCOPE_TEXT_MAX_BYTES + 1) };
 
-static_assert(SCOPES_END <= 64, "one bit each");
-
-static const struct {
-    str text, grants;
-} scopes[] = {
 #define SCOPE(name, text, grants)                                                                  \
-    [SCOPE_##name] = {{text, sizeof(text) - 1}, {grants, sizeof(grants) - 1}},
+    static_assert(sizeof(text) <= SCOPE_TEXT_MAX_BYTES + 1, "a scope's text has room");
+#include "scopes.def"
+#undef SCOPE
+static_assert((int)SCOPES_END <= (int)SCOPES_MAX, "one bit each");
+
+static const str texts[] = {
+#define SCOPE(name, text, grants) [SCOPE_##name] = {text, sizeof(text) - 1},
 #include "scopes.def"
 #undef SCOPE
 };
 
+static const str all_grants[] = {
+#define SCOPE(name, text, grants) [SCOPE_##name] = {grants, sizeof(grants) - 1},
+#include "scopes.def"
+#undef SCOPE
+};
+
+const struct scope_names scope_names_enterprise = {texts, SCOPES_END};
+
 str scope_text(enum scope scope)
 {
-    return scopes[scope].text;
+    return texts[scope];
 }
 
 str scope_grants(enum scope scope)
 {
-    return scopes[scope].grants;
+    return all_grants[scope];
 }
 
-bool scope_find(str text, enum scope *out)
+bool scope_names_find(const struct scope_names *names, str text, unsigned *out_bit)
 {
-    for (enum scope s = 0; s < SCOPES_END; s++) {
-        if (str_eq(scopes[s].text, text)) {
-            *out = s;
+    for (unsigned bit = 0; bit < names->n; bit++) {
+        if (str_eq(names->texts[bit], text)) {
+            *out_bit = bit;
             return true;
         }
     }
     return false;
+}
+
+bool scope_find(str text, enum scope *out)
+{
+    unsigned bit;
+
+    if (!scope_names_find(&scope_names_enterprise, text, &bit))
+        return false;
+    *out = (enum scope)bit;
+    return true;
 }
 
 void scope_add(struct scope_set *set, enum scope scope)
@@ -54,19 +73,25 @@ bool scope_has_all(struct scope_set set, struct scope_set wanted)
     return (wanted.bits & ~set.bits) == 0;
 }
 
-str scope_write(struct arena *arena, struct scope_set set)
+str scope_names_write(const struct scope_names *names, struct arena *arena, struct scope_set set)
 {
-    DROP(buf) struct buf out;
+    char room[SCOPES_TEXT_MAX_BYTES + 1];
+    struct buf out;
 
-    buf_init(&out, SCOPES_TEXT_MAX_BYTES);
-    for (enum scope s = 0; s < SCOPES_END; s++) {
-        if (!scope_has(set, s))
+    buf_init_on(&out, room, sizeof room);
+    for (unsigned bit = 0; bit < names->n; bit++) {
+        if (!(set.bits >> bit & 1))
             continue;
         if (out.n)
             buf_put_byte(&out, ' ');
-        buf_put(&out, scopes[s].text);
+        buf_put(&out, names->texts[bit]);
     }
     return arena_dup(arena, buf_str(&out));
+}
+
+str scope_write(struct arena *arena, struct scope_set set)
+{
+    return scope_names_write(&scope_names_enterprise, arena, set);
 }
 
 struct scope_set scope_parse(str text)

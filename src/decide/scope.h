@@ -1,4 +1,7 @@
-/* Scopes as a set of bits, in the order of contracts/scopes.def. */
+/*
+ * Scopes as a set of bits. The enterprise API's are those of contracts/scopes.def, in its order;
+ * another list of names may give the bits another meaning.
+ */
 #ifndef SALLYPORT_DECIDE_SCOPE_H
 #define SALLYPORT_DECIDE_SCOPE_H
 
@@ -12,9 +15,26 @@ enum scope {
     SCOPES_END,
 };
 
+enum { SCOPES_MAX = 64, SCOPE_TEXT_MAX_BYTES = 63 };
+
 struct scope_set {
     uint64_t bits;
 };
+
+/* What the bits are called, from the lowest on: at most SCOPES_MAX texts, each one word of at most
+ * SCOPE_TEXT_MAX_BYTES. */
+struct scope_names {
+    const str *texts;
+    size_t n;
+};
+
+extern const struct scope_names scope_names_enterprise;
+
+/* The bit of that name; false if there is none. */
+bool scope_names_find(const struct scope_names *names, str text, unsigned *out_bit);
+
+/* "cohort:read cohort:write", from the lowest bit on; a bit without a name is left out. */
+str scope_names_write(const struct scope_names *names, struct arena *arena, struct scope_set set);
 
 str scope_text(enum scope scope);   /* "cohort:read" */
 str scope_grants(enum scope scope); /* a sentence for people */

@@ -5,11 +5,12 @@
 
 enum { STEP_AND = 0xfe, STEP_OR = 0xff };
 
-static_assert((int)SCOPES_END < (int)STEP_AND, "a step is a scope or an operator");
+static_assert((int)SCOPES_MAX < (int)STEP_AND, "a step is a scope or an operator");
 
 /* ---- reading ---- */
 
 struct reader {
+    const struct scope_names *names;
     str text;
     size_t at; /* of the word that is next */
     str word;  /* STR_NONE: the end */
@@ -76,13 +77,13 @@ static bool read_group(struct reader *r)
 
 static bool read_factor(struct reader *r)
 {
-    enum scope scope;
+    unsigned scope;
 
     if (str_eq(r->word, S("(")))
         return read_group(r);
     if (str_is_none(r->word))
         return fault(r, S("must be a scope or (, and the text ends"));
-    if (!scope_find(r->word, &scope))
+    if (!scope_names_find(r->names, r->word, &scope))
         return fault(r, S("must be a scope or ("));
     next(r);
     return put(r, (uint8_t)scope);
@@ -112,9 +113,10 @@ static bool read_any(struct reader *r)
     return true;
 }
 
-bool scope_expr_parse(str text, struct scope_expr *out, struct scope_expr_fault *why)
+bool scope_expr_parse_names(const struct scope_names *names, str text, struct scope_expr *out,
+                            struct scope_expr_fault *why)
 {
-    struct reader r = {.text = text, .word = STR_NONE, .out = out, .fault = why};
+    struct reader r = {.names = names, .text = text, .word = STR_NONE, .out = out, .fault = why};
 
     *out = (struct scope_expr){0};
     if (text.n > SCOPE_EXPR_MAX_BYTES)
@@ -129,6 +131,11 @@ bool scope_expr_parse(str text, struct scope_expr *out, struct scope_expr_fault 
                                             : S("must be AND or OR, or the end"));
 }
 
+bool scope_expr_parse(str text, struct scope_expr *out, struct scope_expr_fault *why)
+{
+    return scope_expr_parse_names(&scope_names_enterprise, text, out, why);
+}
+
 /* ---- judging ---- */
 
 static struct scope_set fewer(struct scope_set a, struct scope_set b)
@@ -138,9 +145,11 @@ static struct scope_set fewer(struct scope_set a, struct scope_set b)
 
 struct scope_set scope_expr_missing(const struct scope_expr *expr, struct scope_set held)
 {
-    struct scope_set stack[SCOPE_EXPR_STEPS_MAX + 1] = {{0}};
+    struct scope_set stack[SCOPE_EXPR_STEPS_MAX + 1];
     size_t n = 0;
 
+    /* Of no step nothing is missing; the rest is written before it is read. */
+    stack[0].bits = 0;
     for (size_t i = 0; i < expr->n; i++) {
         uint8_t step = expr->steps[i];
         if (step < STEP_AND) {
@@ -162,6 +171,6 @@ struct scope_set scope_expr_scopes(const struct scope_expr *expr)
 
     for (size_t i = 0; i < expr->n; i++)
         if (expr->steps[i] < STEP_AND)
-            scope_add(&all, expr->steps[i]);
+            all.bits |= UINT64_C(1) << expr->steps[i];
     return all;
 }

@@ -15,7 +15,7 @@
 
 enum { SCOPE_EXPR_STEPS_MAX = 63, SCOPE_EXPR_DEPTH_MAX = 16, SCOPE_EXPR_MAX_BYTES = 1024 };
 
-/* In postfix order: a step below SCOPES_END is that scope. No memory of its own. */
+/* In postfix order: a step below SCOPES_MAX is that scope. No memory of its own. */
 struct scope_expr {
     uint8_t steps[SCOPE_EXPR_STEPS_MAX];
     uint8_t n; /* 0: nothing is needed */
@@ -27,7 +27,9 @@ struct scope_expr_fault {
     str reason; /* a literal, to follow the position: "must be a scope or (" */
 };
 
-/* Pure, no allocation. The empty text needs nothing. */
+/* Pure, no allocation. The empty text needs nothing. Without names: the enterprise API's. */
+bool scope_expr_parse_names(const struct scope_names *names, str text, struct scope_expr *out,
+                            struct scope_expr_fault *fault);
 bool scope_expr_parse(str text, struct scope_expr *out, struct scope_expr_fault *fault);
 
 /*

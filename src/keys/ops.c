@@ -322,7 +322,9 @@ enum err keys_issue(struct cx *cx, struct key *key, struct secret *raw)
     key->employer_id = cx->who->employer_id;
     key->created_by = cx->who->id;
     make_raw(cx, key, &kept, raw);
-    TRY(store_run(cx, insert_issued, &issue));
+    enum err e = store_run(cx, insert_issued, &issue);
+    unknown_add(&kept.digest);
+    TRY(e);
     log_event(cx, LOG_INFO, "key.created", F("keyId", key->id), F("employerId", key->employer_id),
               F("by", key->created_by));
     return E_OK;
@@ -454,33 +456,35 @@ struct rotate {
     int64_t overlap_s;
     struct key *out;
     struct secret *raw;
+    struct key_secret kept;
 };
 
 static enum err rotate_in_tx(struct cx *cx, struct tx *tx, void *arg)
 {
     struct rotate *rotate = arg;
     struct key *key = rotate->out;
-    struct key_secret kept;
     int64_t ends_at_ms = cx->now_ms + rotate->overlap_s * SECOND_MS;
 
     TRY(lock_keys(cx, tx));
     TRY(find_live(cx, tx, rotate->id, key));
     tx_announce(tx, "key", key->id);
     TRY(keys_end_secrets(tx, key->id, cx->now_ms, ends_at_ms));
-    make_raw(cx, key, &kept, rotate->raw);
+    make_raw(cx, key, &rotate->kept, rotate->raw);
     key->rotated_at_ms = key->updated_at_ms = cx->now_ms;
     key->previous_ends_at_ms = ends_at_ms;
     TRY(keys_mark_rotated(tx, key));
-    TRY(keys_insert_secret(tx, key->id, &kept, cx->now_ms));
+    TRY(keys_insert_secret(tx, key->id, &rotate->kept, cx->now_ms));
     return audit_of_key(cx, tx, "api_key.rotated", key->id,
                         audit_detail(cx, F("overlapSeconds", rotate->overlap_s)));
 }
 
 enum err keys_rotate(struct cx *cx, str id, int64_t overlap_s, struct key *out, struct secret *raw)
 {
-    struct rotate rotate = {id, overlap_s, out, raw};
+    struct rotate rotate = {id, overlap_s, out, raw, {0}};
+    enum err e = run_on_key(cx, id, rotate_in_tx, &rotate);
 
-    TRY(run_on_key(cx, id, rotate_in_tx, &rotate));
+    unknown_add(&rotate.kept.digest);
+    TRY(e);
     log_event(cx, LOG_INFO, "key.rotated", F("keyId", id), F("by", cx->who->id),
               F("overlapSeconds", overlap_s));
     return E_OK;
@@ -562,6 +566,8 @@ enum err keys_import(struct cx *cx, struct key_import *lines, size_t n, size_t *
         lines[i].secret.is_imported = true;
     }
     enum err e = store_run_large(cx, import_in_tx, &import);
+    for (size_t i = 0; i < import.at; i++)
+        unknown_add(&lines[i].secret.digest);
     *taken = import.at;
     atomic_store(&has_imported, true);
     TRY(e);

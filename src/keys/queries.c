@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/banned.h"
-#include "keys/unknown.h"
 
 /* The columns of struct key, in the order read_key reads them. */
 #define KEY_COLUMNS                                                                                \
@@ -80,8 +79,6 @@ enum err keys_insert_secret(struct tx *tx, str key_id, const struct key_secret *
         " is_imported) VALUES ($1, $2, $3, 0, 0, $4)";
     char hex[2 * SHA256_BYTES];
 
-    /* Before the commit: if there is none, the filter has a digest too many. */
-    unknown_add(&secret->digest);
     return tx_exec(tx, sql,
                    BIND(TEXT(digest_text(&secret->digest, hex)), TEXT(key_id), INT(now_ms),
                         INT(secret->is_imported)),

@@ -27,7 +27,10 @@ bool unknown_begin_read(const struct sha256 *digest, struct rate_now now);
 /* What the store said. */
 void unknown_was_read(const struct sha256 *digest, bool is_there, struct rate_now now);
 
-/* A secret is about to exist. */
+/*
+ * A secret has been committed, or may have been. After the commit, not before: a filter begun in
+ * between would miss it, and so would its reading of the store.
+ */
 void unknown_add(const struct sha256 *digest);
 
 /*

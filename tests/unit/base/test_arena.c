@@ -107,6 +107,28 @@ static void dropping_takes_null_and_leaves_null(void **state)
     assert_null(a);
 }
 
+/* Under AddressSanitizer every allocation is its own block on the heap. */
+#if !defined(__SANITIZE_ADDRESS__)
+static void lent_memory_is_used_first_and_wiped(void **state)
+{
+    alignas(max_align_t) char room[1024] = {1};
+    struct arena *a = arena_new_on(room, sizeof room);
+    char *inside = arena_alloc(a, 100);
+
+    (void)state;
+    assert_true(inside > room && inside + 100 <= room + sizeof room);
+    assert_true(is_zero(inside, 100));
+    memset(inside, 0xa5, 100);
+    char *outside = arena_alloc(a, sizeof room);
+    assert_true(outside < room || outside >= room + sizeof room);
+    arena_reset(a);
+    assert_true(is_zero(inside, 100));
+    assert_ptr_equal(arena_alloc(a, 8), inside);
+    arena_drop(&a);
+    assert_null(a);
+}
+#endif
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -118,6 +140,9 @@ int main(void)
         cmocka_unit_test(none_stays_none_and_empty_stays_empty),
         cmocka_unit_test(formatted_text_may_be_of_any_length),
         cmocka_unit_test(dropping_takes_null_and_leaves_null),
+#if !defined(__SANITIZE_ADDRESS__)
+        cmocka_unit_test(lent_memory_is_used_first_and_wiped),
+#endif
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

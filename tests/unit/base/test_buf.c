@@ -182,6 +182,25 @@ static void any_pieces_give_their_sum(void **state)
     }
 }
 
+static void lent_memory_is_filled_to_the_last_byte_but_one(void **state)
+{
+    char room[9];
+    struct buf b;
+
+    (void)state;
+    buf_init_on(&b, room, sizeof room);
+    buf_put(&b, S("abcd"));
+    buf_printf(&b, "%d", 1234);
+    assert_true(str_eq(buf_str(&b), S("abcd1234")));
+    assert_ptr_equal(b.p, room);
+    buf_put_byte(&b, '!');
+    assert_true(b.is_full);
+    assert_int_equal(b.n, 8);
+    buf_drop(&b);
+    assert_int_equal(b.n, 0);
+    assert_int_equal(room[0], 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +217,7 @@ int main(void)
         cmocka_unit_test(no_room_at_all_is_still_a_place),
         cmocka_unit_test(dropping_twice_is_harmless),
         cmocka_unit_test(any_pieces_give_their_sum),
+        cmocka_unit_test(lent_memory_is_filled_to_the_last_byte_but_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -318,6 +318,21 @@ static void a_key_without_scopes_has_an_empty_list(void **state)
     assert_members(t, "\"requiredScopes\":[\"fhir:read\"],\"keyScopes\":[]");
 }
 
+static void another_api_has_its_own_names(void **state)
+{
+    static const str texts[] = {{"read:orders", 11}, {"write:orders", 12}};
+    static const struct scope_names names = {texts, 2};
+    struct telling *t = *state;
+
+    t->facts.names = &names;
+    t->facts.wanted.bits = 3;
+    t->key.scopes.bits = 1;
+    tell(t, E_INSUFFICIENT_SCOPE);
+    assert_detail(t, "The key lacks: write:orders.");
+    assert_members(t, "\"requiredScopes\":[\"read:orders\",\"write:orders\"],"
+                      "\"keyScopes\":[\"read:orders\"]");
+}
+
 /* ---- rate ---- */
 
 static void tell_limit(struct telling *t, int64_t limit, int64_t retry_after_ms)
@@ -438,6 +453,7 @@ int main(void)
         FACT(missing_scopes_are_told_and_both_lists_are_members),
         FACT(of_an_expression_the_nearest_way_is_told),
         FACT(a_key_without_scopes_has_an_empty_list),
+        FACT(another_api_has_its_own_names),
         FACT(the_time_to_wait_is_whole_seconds_rounded_up),
         FACT(a_limit_of_refusals_is_told_as_such),
         FACT(a_cost_that_can_never_pass_is_told),

@@ -1,6 +1,8 @@
 /* decide/scope_expr.h */
 #include "unit.h"
 
+#include <stdio.h>
+
 #include "decide/scope_expr.h"
 
 static struct scope_expr parsed(const char *text)
@@ -98,6 +100,37 @@ static void the_longest_is_bounded(void **state)
     assert_false(scope_expr_parse((str){text, 1025}, &expr, &fault));
 }
 
+static void another_api_has_its_own_names(void **state)
+{
+    static const str texts[] = {{"read:orders", 11}, {"write:orders", 12}};
+    static const struct scope_names names = {texts, 2};
+    struct scope_expr_fault fault;
+    struct scope_expr expr;
+
+    (void)state;
+    assert_true(scope_expr_parse_names(&names, S("read:orders AND write:orders"), &expr, &fault));
+    assert_int_equal(scope_expr_missing(&expr, (struct scope_set){1}).bits, 2);
+    assert_int_equal(scope_expr_missing(&expr, (struct scope_set){3}).bits, 0);
+    assert_false(scope_expr_parse_names(&names, S("cohort:read"), &expr, &fault));
+    assert_int_equal(fault.at, 0);
+}
+
+static void the_sixty_fourth_scope_is_a_scope(void **state)
+{
+    char room[SCOPES_MAX][4];
+    str texts[SCOPES_MAX];
+    const struct scope_names names = {texts, SCOPES_MAX};
+    struct scope_expr_fault fault;
+    struct scope_expr expr;
+
+    (void)state;
+    for (int i = 0; i < SCOPES_MAX; i++)
+        texts[i] = (str){room[i], (size_t)snprintf(room[i], sizeof room[i], "s%d", i)};
+    assert_true(scope_expr_parse_names(&names, S("s63 AND s0"), &expr, &fault));
+    assert_int_equal(scope_expr_scopes(&expr).bits, UINT64_C(1) << 63 | 1);
+    assert_int_equal(scope_expr_missing(&expr, (struct scope_set){1}).bits, UINT64_C(1) << 63);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -107,6 +140,8 @@ int main(void)
         cmocka_unit_test(the_fewest_that_are_missing_are_named),
         cmocka_unit_test(what_is_wrong_is_told_with_its_place),
         cmocka_unit_test(the_longest_is_bounded),
+        cmocka_unit_test(another_api_has_its_own_names),
+        cmocka_unit_test(the_sixty_fourth_scope_is_a_scope),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
