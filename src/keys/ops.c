@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 
 #include "audit/audit.h"
 #include "base/ids.h"
@@ -480,7 +481,7 @@ static enum err rotate_in_tx(struct cx *cx, struct tx *tx, void *arg)
 
 enum err keys_rotate(struct cx *cx, str id, int64_t overlap_s, struct key *out, struct secret *raw)
 {
-    struct rotate rotate = {id, overlap_s, out, raw, {0}};
+    struct rotate rotate = {.id = id, .overlap_s = overlap_s, .out = out, .raw = raw};
     enum err e = run_on_key(cx, id, rotate_in_tx, &rotate);
 
     unknown_add(&rotate.kept.digest);
@@ -596,11 +597,18 @@ static enum err flush_in_tx(struct cx *cx, struct tx *tx, void *arg)
     return E_OK;
 }
 
+static int by_id(const void *a, const void *b)
+{
+    return str_cmp(((const struct usage *)a)->id, ((const struct usage *)b)->id);
+}
+
 enum err keys_flush_usage(struct cx *cx)
 {
     struct flush flush = {.list = arena_array(cx->arena, USAGE_BATCH, sizeof(struct usage))};
 
     while ((flush.n = table_take_usage(cx->arena, flush.list, USAGE_BATCH)) > 0) {
+        /* Other nodes write the same rows each second: in another order they would deadlock. */
+        qsort(flush.list, flush.n, sizeof *flush.list, by_id);
         enum err e = store_run(cx, flush_in_tx, &flush);
         if (e != E_OK) {
             table_give_back_usage(flush.list, flush.n);

@@ -2,9 +2,9 @@
 #include <string.h>
 
 #include "base/banned.h"
+#include "base/rcu.h"
 #include "base/time.h"
 #include "library/keys.h"
-#include "base/rcu.h"
 
 /* Under its own family an address inside IPv6 would pass no rule for the IPv4 that it is. */
 static struct net_addr client_of(const struct sallyport_address *client)
