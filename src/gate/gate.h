@@ -17,7 +17,7 @@
 #include "decide/principal.h"
 #include "http/router.h"
 
-enum { GATE_TOKENS_MAX = 1000, GATE_BATCH_MAX = 1000 };
+enum { GATE_TOKENS_MAX = 1000, GATE_BATCH_MAX = 1000, GATE_RULES_MAX = 1000 };
 
 struct gate_settings {
     const struct net_cidr *peers; /* gateways that need no token */
@@ -36,7 +36,7 @@ void gate_stop(void);
 
 extern const struct route gate_routes[];
 
-/* Read the tokens from the store: at start, and each second where other nodes make some too. */
+/* Read tokens and rules from the store: at start, and each second where others change them too. */
 enum err gate_learn_store(struct cx *cx);
 
 enum gate_door {

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "base/log.h"
+#include "gate/paths.h"
 #include "gate/tokens.h"
 
 static const struct gate_settings *_Atomic in_force;
@@ -30,6 +31,7 @@ const struct gate_settings *gate_settings(void)
 void gate_stop(void)
 {
     gate_tokens_forget();
+    gate_paths_stop();
 }
 
 static enum err not_trusted(struct cx *cx, const struct http_req *req, const char *reason,

@@ -2,6 +2,7 @@
 #include "gate/judge.h"
 
 #include "base/time.h"
+#include "gate/ops.h"
 
 bool gate_api_exists(str id)
 {
@@ -26,6 +27,24 @@ static struct decide_facts facts_of(const struct cx *cx, const struct gate_quest
     };
 }
 
+static enum err judge_request(struct cx *cx, struct gate_verdict *v)
+{
+    const struct gate_question *q = v->question;
+    str api = q->api.n ? q->api : S(GATE_API);
+
+    if (!gate_paths_are_known()) {
+        if (cx->must_not_wait)
+            return E_ASK_WORKER;
+        TRY(gate_learn_rules(cx));
+    }
+    gate_paths_judge(cx->arena, api, q->method, q->target, &v->ruling);
+    if (!v->ruling.lacks_request || !q->needs_request)
+        return E_OK;
+    fail_hint(cx, "Tell the operator of the gateway; docs/gateways has settings that are right.");
+    return fail(cx, E_GATE_QUESTION_INVALID,
+                "The gateway names no method or no target, and the API has rules about them.");
+}
+
 static enum err judge_key(struct cx *cx, struct gate_verdict *v)
 {
     const struct secret *key = v->question->key;
@@ -44,7 +63,10 @@ enum err gate_decide(struct cx *cx, const struct gate_question *question, struct
         out->answer.verdict.code = E_MISSING_CREDENTIALS;
         return E_OK;
     }
+    TRY(judge_request(cx, out));
     out->facts = facts_of(cx, question);
+    out->facts.of_rules = out->ruling.code;
+    out->facts.rule_needs = out->ruling.needs.n ? &out->ruling.needs : NULL;
     return judge_key(cx, out);
 }
 
@@ -55,4 +77,8 @@ void gate_explain(const struct cx *cx, const struct gate_verdict *verdict, struc
     *told = *cx;
     decide_explain(told, &answer->verdict, answer->is_known ? &answer->key : NULL, &verdict->facts,
                    &keys_settings()->form, S("x-api-key"));
+    if (answer->verdict.code == E_OK || answer->verdict.code != verdict->ruling.code)
+        return;
+    told->failure.detail = verdict->ruling.detail;
+    told->failure.hint = verdict->ruling.hint;
 }

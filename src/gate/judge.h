@@ -4,6 +4,7 @@
 
 #include "decide/scope_expr.h"
 #include "gate/gate.h"
+#include "gate/paths.h"
 #include "keys/keys.h"
 
 /* What keys are issued for. There is one; STR_NONE is that. */
@@ -13,7 +14,9 @@ bool gate_api_exists(str id);
 
 /* Texts are loans from the request. */
 struct gate_question {
-    str api;
+    str api;            /* STR_NONE: GATE_API */
+    str method, target; /* of the guarded request, as its client sent them; STR_NONE: not told */
+    bool needs_request; /* it is about a request: without method and target there is no answer */
     const struct secret *key; /* NULL: none was sent */
     bool is_key_twice;
     struct scope_expr needs;
@@ -26,11 +29,13 @@ enum { GATE_COST_MAX = 1000 * 1000 };
 /* The question outlives it. */
 struct gate_verdict {
     const struct gate_question *question;
+    struct gate_ruling ruling;
     struct decide_facts facts;
     struct keys_answer answer; /* answer.verdict.code is what it comes to */
 };
 
-/* E_ASK_WORKER: the store must be read, and cx may not wait. E_STORE_DOWN */
+/* E_ASK_WORKER: the store must be read, and cx may not wait. E_GATE_QUESTION_INVALID, E_STORE_DOWN
+ */
 enum err gate_decide(struct cx *cx, const struct gate_question *question, struct gate_verdict *out);
 
 /* Of a refusal: as the door would have told it, into told->failure. *told is a copy of cx. */

@@ -19,11 +19,27 @@ static void read_scopes(struct form *form, struct scope_expr *out)
         form_problem(form, "scopes", "at character %zu %.*s", fault.at + 1, STR_ARG(fault.reason));
 }
 
+/* The question outlives the JSON it was in. */
+static str kept_text(struct form *form, const char *member, size_t max_chars)
+{
+    return arena_dup(form->cx->arena, form_text(form, member, max_chars, false));
+}
+
 static void read_api(struct form *form, str *out)
 {
-    *out = form_text(form, "api", 64, false);
+    *out = kept_text(form, "api", 64);
     if (out->n && !gate_api_exists(*out))
         form_problem(form, "api", "must be one that exists: " GATE_API);
+}
+
+/* Method and path are one thing: a rule is about both. */
+static void read_request(struct form *form, struct gate_question *out)
+{
+    out->method = kept_text(form, "method", PATH_METHOD_MAX_BYTES);
+    out->target = kept_text(form, "path", PATH_MAX_BYTES);
+    if (str_is_none(out->method) != str_is_none(out->target))
+        form_problem(form, str_is_none(out->method) ? "method" : "path",
+                     "must come with %s, or neither", str_is_none(out->method) ? "path" : "method");
 }
 
 static void read_client(struct form *form, struct net_addr *out)
@@ -52,6 +68,7 @@ void gate_read_question(struct form *form, struct gate_asked *out)
     *out = (struct gate_asked){0};
     read_key(form, out);
     read_api(form, &question->api);
+    read_request(form, question);
     read_scopes(form, &question->needs);
     read_client(form, &question->client);
     question->cost = form_int(form, "cost", 1, GATE_COST_MAX, 1);
@@ -112,6 +129,7 @@ enum err gate_answer(struct cx *cx, const struct gate_asked *asked, struct json_
     json_put_bool(j, S("valid"), code == E_OK);
     json_put_text(j, S("code"), code == E_OK ? S("VALID") : err_info(code)->code);
     write_key(j, &verdict.answer);
+    json_put_text(j, S("rule"), verdict.ruling.rule);
     if (code != E_OK)
         write_refusal(cx, j, &verdict);
     json_close_object(j);
