@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #include "base/json.h"
+#include "gate/counts.h"
 #include "gate/gateways.h"
 #include "gate/judge.h"
 #include "http/reply.h"
@@ -18,6 +19,7 @@ enum {
 };
 
 struct dialect {
+    enum gate_dialect name;
     str path;
     str method_field; /* of the guarded request; STR_NONE: it is the method of the question */
     str target_field; /* STR_NONE: it is what follows the path */
@@ -28,6 +30,7 @@ struct dialect {
 };
 
 static const struct dialect nginx = {
+    .name = GATE_NGINX,
     .path = S("/gate/nginx"),
     .method_field = S("x-original-method"),
     .target_field = S("x-original-uri"),
@@ -37,6 +40,7 @@ static const struct dialect nginx = {
 };
 
 static const struct dialect forward = {
+    .name = GATE_FORWARD,
     .path = S("/gate/forward"),
     .method_field = S("x-forwarded-method"),
     .target_field = S("x-forwarded-uri"),
@@ -46,6 +50,7 @@ static const struct dialect forward = {
 };
 
 static const struct dialect envoy = {
+    .name = GATE_ENVOY,
     .path = S(HTTP_GUARDED_PATH),
     .client_field = S("x-forwarded-for"),
     .client_is_list = true,
@@ -167,6 +172,7 @@ static enum err read_question(struct cx *cx, const struct http_req *req, const s
                               struct gate_question *out)
 {
     *out = (struct gate_question){
+        .dialect = d->name,
         .key = req->n_api_keys ? &req->api_key : NULL,
         .is_key_twice = req->n_api_keys > 1,
         .needs_request = true,
@@ -305,7 +311,10 @@ static enum err answer(struct cx *cx, const struct http_req *req, const struct d
 void gate_refuse(const struct cx *cx, const struct http_req *req, enum err e,
                  struct http_reply *out)
 {
-    refuse(cx, dialect_of(req->path), e, out);
+    const struct dialect *d = dialect_of(req->path);
+
+    gate_count(d->name, e);
+    refuse(cx, d, e, out);
 }
 
 enum err gate_nginx(struct cx *cx, const struct http_req *req, struct http_reply *out)

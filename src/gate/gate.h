@@ -12,6 +12,7 @@
 #define SALLYPORT_GATE_GATE_H
 
 #include "base/cx.h"
+#include "base/metric.h"
 #include "base/secret.h"
 #include "decide/key_text.h"
 #include "decide/principal.h"
@@ -33,6 +34,9 @@ void gate_start(str environment, const struct gate_settings *settings);
 /* While threads run: these from now on. */
 void gate_use(const struct gate_settings *settings);
 void gate_stop(void);
+
+/* Verdicts by dialect and code. */
+void gate_write_metrics(struct metric_page *page);
 
 extern const struct route gate_routes[];
 

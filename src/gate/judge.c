@@ -1,7 +1,9 @@
 /* From a question to the decision. */
 #include "gate/judge.h"
 
+#include "audit/audit.h"
 #include "base/time.h"
+#include "gate/counts.h"
 #include "gate/ops.h"
 
 bool gate_api_exists(str id)
@@ -61,24 +63,44 @@ enum err gate_decide(struct cx *cx, const struct gate_question *question, struct
     *out = (struct gate_verdict){.question = question};
     if (!question->key) {
         out->answer.verdict.code = E_MISSING_CREDENTIALS;
+        gate_count(question->dialect, E_MISSING_CREDENTIALS);
         return E_OK;
     }
     TRY(judge_request(cx, out));
     out->facts = facts_of(cx, question);
     out->facts.of_rules = out->ruling.code;
     out->facts.rule_needs = out->ruling.needs.n ? &out->ruling.needs : NULL;
-    return judge_key(cx, out);
+    TRY(judge_key(cx, out));
+    gate_count(question->dialect, out->answer.verdict.code);
+    return E_OK;
+}
+
+static void note(const struct cx *told, const struct gate_verdict *verdict)
+{
+    static const char *const routes[GATE_DIALECTS_END] = {
+        [GATE_JSON] = "/gate/verify",
+        [GATE_NGINX] = "/gate/nginx",
+        [GATE_FORWARD] = "/gate/forward",
+        [GATE_ENVOY] = HTTP_GUARDED_PATH,
+    };
+
+    if (verdict->answer.is_known)
+        audit_note_denial(told, verdict->answer.verdict.code, routes[verdict->question->dialect],
+                          &verdict->answer.who, told->failure.detail, told->failure.hint);
 }
 
 void gate_explain(const struct cx *cx, const struct gate_verdict *verdict, struct cx *told)
 {
     const struct keys_answer *answer = &verdict->answer;
+    enum err code = answer->verdict.code;
 
     *told = *cx;
+    told->client = verdict->question->client;
     decide_explain(told, &answer->verdict, answer->is_known ? &answer->key : NULL, &verdict->facts,
                    &keys_settings()->form, S("x-api-key"));
-    if (answer->verdict.code == E_OK || answer->verdict.code != verdict->ruling.code)
-        return;
-    told->failure.detail = verdict->ruling.detail;
-    told->failure.hint = verdict->ruling.hint;
+    if (code != E_OK && code == verdict->ruling.code) {
+        told->failure.detail = verdict->ruling.detail;
+        told->failure.hint = verdict->ruling.hint;
+    }
+    note(told, verdict);
 }

@@ -12,8 +12,11 @@
 
 bool gate_api_exists(str id);
 
+enum gate_dialect { GATE_JSON, GATE_NGINX, GATE_FORWARD, GATE_ENVOY, GATE_DIALECTS_END };
+
 /* Texts are loans from the request. */
 struct gate_question {
+    enum gate_dialect dialect;
     str api;            /* STR_NONE: GATE_API */
     str method, target; /* of the guarded request, as its client sent them; STR_NONE: not told */
     bool needs_request; /* it is about a request: without method and target there is no answer */
@@ -38,7 +41,9 @@ struct gate_verdict {
  */
 enum err gate_decide(struct cx *cx, const struct gate_question *question, struct gate_verdict *out);
 
-/* Of a refusal: as the door would have told it, into told->failure. *told is a copy of cx. */
+/* Of a refusal: as the door would have told it, into told->failure; noted in the audit where it is
+ * of a key that is known. *told is a copy of cx, with the client of the question. Once a verdict.
+ */
 void gate_explain(const struct cx *cx, const struct gate_verdict *verdict, struct cx *told);
 
 #endif
