@@ -119,7 +119,7 @@ struct cli_request {
 struct cli_inputs {
     int64_t now_ms;
     const struct secret *password; /* users create */
-    str file;                      /* keys import: what the file holds */
+    str file;                      /* keys import, gate-rules set: what the file holds */
 };
 
 /* While a request is built. */
@@ -143,6 +143,10 @@ void cli_problem(struct cli_form *form, const char *format, ...) PRINTF_LIKE(2, 
  * the request. A bad line is a problem that names it.
  */
 void cli_read_import(struct cli_form *form, str text, struct buf *body);
+
+/* Rules of the gate, "METHOD PATH SCOPES" a line, as the body of the request; # begins a comment.
+ */
+void cli_read_rules(struct cli_form *form, str text, struct buf *body);
 
 /* ---- what is read beside the words ---- */
 
@@ -212,6 +216,8 @@ void cli_show_imported(struct cli_show *show, const json_t *answer);
 void cli_show_new_gate_token(struct cli_show *show, const json_t *answer);
 void cli_show_gate_tokens(struct cli_show *show, const json_t *answer);
 void cli_show_gate_revoked(struct cli_show *show, const json_t *answer);
+void cli_show_gate_rules(struct cli_show *show, const json_t *answer);
+void cli_show_gate_rules_set(struct cli_show *show, const json_t *answer);
 void cli_show_audit(struct cli_show *show, const json_t *answer);
 void cli_show_verification(struct cli_show *show, const json_t *answer);
 void cli_show_archived(struct cli_show *show, const json_t *answer);

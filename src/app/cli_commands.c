@@ -499,6 +499,24 @@ static void build_gate_revoke(struct cli_form *form, struct cli_request *out)
     out->target = path_of(form, "/api/admin/gate-tokens/", "");
 }
 
+static const struct cli_flag gate_rules_flags[] = {
+    {"api", "API", "whose rules; enterprise without this flag"},
+    {0},
+};
+
+static void build_gate_rules(struct cli_form *form, struct cli_request *out)
+{
+    out->target = S("/api/admin/gate-rules");
+    put_parameter(form, &out->target, "api", value(form, "api"));
+}
+
+static void build_gate_rules_set(struct cli_form *form, struct cli_request *out)
+{
+    build_gate_rules(form, out);
+    out->method = HTTP_PUT;
+    cli_read_rules(form, form->inputs->file, &out->body);
+}
+
 /* ---- the instance ---- */
 
 static void build_rekey(struct cli_form *form, struct cli_request *out)
@@ -578,6 +596,13 @@ const struct cli_command cli_commands[] = {
     {"gate-tokens", "revoke", "ID", "End a gate token at once.",
      "sallyport gate-tokens revoke gate_06b3k9q2x7hv4m1tz8c5nd0r", CLI_REQUEST, no_flags,
      build_gate_revoke, cli_show_gate_revoked},
+    {"gate-rules", "show", NULL, "Show what the gate asks of each method and path.",
+     "sallyport gate-rules show", CLI_REQUEST, gate_rules_flags, build_gate_rules,
+     cli_show_gate_rules},
+    {"gate-rules", "set", "FILE",
+     "Replace those rules: a method, a path and scopes a line; - is standard input.",
+     "sallyport gate-rules set rules", CLI_REQUEST, gate_rules_flags, build_gate_rules_set,
+     cli_show_gate_rules_set},
     {"audit", "list", NULL, "Show who did what, the newest first.",
      "sallyport audit list --action 'api_key.*' --from 2030-01-31T00:00:00Z", CLI_REQUEST,
      audit_list_flags, build_audit_list, cli_show_audit},

@@ -419,6 +419,46 @@ void cli_show_gate_revoked(struct cli_show *show, const json_t *answer)
     buf_put(show->out, S("It is refused from now on.\n"));
 }
 
+/* As it can be given to "gate-rules set". */
+void cli_show_gate_rules(struct cli_show *show, const json_t *answer)
+{
+    const json_t *list = json_object_get(answer, "rules");
+    size_t widest = 0;
+    json_t *rule;
+    size_t i;
+
+    if (json_array_size(list) == 0)
+        buf_put(show->out, S("# There are no rules: method and path are not judged.\n"));
+    json_array_foreach(list, i, rule)
+    {
+        size_t width = member(rule, "method").n + member(rule, "path").n;
+        widest = width > widest ? width : widest;
+    }
+    json_array_foreach(list, i, rule)
+    {
+        str method = member(rule, "method"), path = member(rule, "path");
+        str scopes = member(rule, "scopes");
+        int gap = scopes.n ? (int)(widest - method.n - path.n) + 2 : 0;
+        put_tinted(show->out, method, TINT_NONE, false);
+        buf_put_byte(show->out, ' ');
+        put_tinted(show->out, path, TINT_BOLD, show->is_coloured);
+        buf_printf(show->out, "%*s", gap, "");
+        put_tinted(show->out, scopes, TINT_NONE, false);
+        buf_put_byte(show->out, '\n');
+    }
+}
+
+void cli_show_gate_rules_set(struct cli_show *show, const json_t *answer)
+{
+    size_t n = json_array_size(json_object_get(answer, "rules"));
+
+    put_line(show,
+             n ? arena_printf(show->arena, "%zu %s in force; what none of them fits is refused.", n,
+                              n == 1 ? "rule is" : "rules are")
+               : S("There are no rules any more: method and path are not judged."),
+             TINT_BOLD);
+}
+
 /* ---- the audit ---- */
 
 /* "user user_06b3… (ADMIN)" */

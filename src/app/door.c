@@ -147,39 +147,16 @@ static bool is_denial(const struct visit *v, enum err e)
            (v->answer.is_known && v->answer.verdict.code == e) || (status == 401 && v->who.id.n);
 }
 
-static const char *denial_of(enum err e)
-{
-    switch (e) {
-    case E_API_KEY_REVOKED:
-        return "api_key.used_after_revocation";
-    case E_RATE_LIMITED:
-        return "authorization.limited";
-    default:
-        return "authorization.denied";
-    }
-}
-
 /* What is said to a key has nothing about persons in it, unlike what is said to them. */
 static void note_denial(const struct visit *v, enum err e)
 {
     const struct principal *who = v->answer.is_known ? &v->answer.who : &v->who;
     const struct failure none = {0};
     const struct failure *said = v->answer.is_known ? &v->cx.failure : &none;
-    bool is_known = who->id.n > 0;
 
-    if (!is_denial(v, e))
-        return;
-    audit_note(&v->cx, &(struct audit_note){
-                           .action = denial_of(e),
-                           .code = err_info(e)->code.p,
-                           .route = v->route ? v->route->pattern : NULL,
-                           .actor = is_known ? who : NULL,
-                           .target_kind = e == E_API_KEY_REVOKED ? "api_key" : NULL,
-                           .target_id = e == E_API_KEY_REVOKED ? who->id : STR_NONE,
-                           .employer_id = is_known ? who->employer_id : STR_NONE,
-                           .reason = said->detail,
-                           .hint = said->hint,
-                       });
+    if (is_denial(v, e))
+        audit_note_denial(&v->cx, e, v->route ? v->route->pattern : NULL, who->id.n ? who : NULL,
+                          said->detail, said->hint);
 }
 
 /* The pages answer people, and gateways have each their own way; everything else is a program. */

@@ -206,7 +206,7 @@ static int run_request(struct run *run)
     str why = STR_NONE;
 
     log_to_terminal(run);
-    if (is_command(run, "keys", "import") &&
+    if ((is_command(run, "keys", "import") || is_command(run, "gate-rules", "set")) &&
         !cli_read_file(run->arena, run->args.argument, &run->file, &why))
         return complain(why);
     if (is_command(run, "users", "create") && !read_password(run, &why))

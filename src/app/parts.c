@@ -274,6 +274,9 @@ static void tick_second(struct parts *parts, int64_t second)
                   F("detail", cx.failure.detail));
     if (is_shared && !stream_state().is_current)
         learn(&cx);
+    cx.doing = "reading the gate's rules";
+    if (is_shared && gate_learn_rules(&cx) != E_OK)
+        log_event(&cx, LOG_WARN, "gate_rules.not_learned", F("detail", cx.failure.detail));
     cx.doing = "sweeping answers";
     if (idempotency_sweep(&cx) != E_OK)
         log_event(&cx, LOG_WARN, "answers.not_swept", F("detail", cx.failure.detail));

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/time.h"
+#include "gate/gate.h"
 #include "keys/keys.h"
 #include "store/store.h"
 #include "stream/stream.h"
@@ -114,6 +115,7 @@ static void write_page(struct scrape *s, struct metric_page *page)
     metric_put_info(page, "sallyport_build_info", "The release that runs.", "version",
                     S(SALLYPORT_VERSION));
     metrics_write(door_metrics(s->door), page);
+    gate_write_metrics(page);
     put_engine(page, s);
     put_store(page, s);
     put_keys(page);

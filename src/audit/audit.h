@@ -95,6 +95,16 @@ enum { AUDIT_NOTES_MAX = 512 };
 /* Never blocks on the store: for I/O threads too. */
 void audit_note(const struct cx *cx, const struct audit_note *note);
 
+/*
+ * The same for a credential that was refused something, by code: a revoked key in use, a limit, or
+ * anything else denied.
+ *
+ * who           NULL: nobody is known
+ * reason, hint  as it was told; STR_NONE where they may hold something of a person's
+ */
+void audit_note_denial(const struct cx *cx, enum err e, const char *route,
+                       const struct principal *who, str reason, str hint);
+
 /* ---- the clockwork ---- */
 
 /* Each second: write what was noted; now and then put the head into the log, and archive. */

@@ -205,6 +205,36 @@ void audit_note(const struct cx *cx, const struct audit_note *note)
     notes_add(note, &origin, cx->now_ms, time_mono_ms());
 }
 
+static const char *denial_of(enum err e)
+{
+    switch (e) {
+    case E_API_KEY_REVOKED:
+        return "api_key.used_after_revocation";
+    case E_RATE_LIMITED:
+        return "authorization.limited";
+    default:
+        return "authorization.denied";
+    }
+}
+
+void audit_note_denial(const struct cx *cx, enum err e, const char *route,
+                       const struct principal *who, str reason, str hint)
+{
+    bool is_about_key = e == E_API_KEY_REVOKED && who;
+
+    audit_note(cx, &(struct audit_note){
+                       .action = denial_of(e),
+                       .code = err_info(e)->code.p,
+                       .route = route,
+                       .actor = who,
+                       .target_kind = is_about_key ? "api_key" : NULL,
+                       .target_id = is_about_key ? who->id : STR_NONE,
+                       .employer_id = who ? who->employer_id : STR_NONE,
+                       .reason = reason,
+                       .hint = hint,
+                   });
+}
+
 /* It may have been cut inside a character. */
 static str said(const char *text)
 {

@@ -50,6 +50,11 @@ static bool is_place_allowed(const struct decide_key *key, struct country here)
     return key->n_countries == 0;
 }
 
+static bool lacks(const struct decide_key *key, const struct scope_expr *needs)
+{
+    return needs && scope_expr_missing(needs, key->scopes).bits;
+}
+
 /* Whether the living key may do this, from here. An unknown address or place passes no rule. */
 static struct verdict judge_rights(const struct decide_key *key, const struct decide_facts *facts)
 {
@@ -61,8 +66,10 @@ static struct verdict judge_rights(const struct decide_key *key, const struct de
         return refusal(E_API_KEY_IP_NOT_ALLOWED);
     if (!is_place_allowed(key, facts->country))
         return refusal(E_GEO_NOT_ALLOWED);
-    if (!scope_has_all(key->scopes, facts->wanted) ||
-        (facts->needs && scope_expr_missing(facts->needs, key->scopes).bits))
+    if (facts->of_rules != E_OK)
+        return refusal(facts->of_rules);
+    if (!scope_has_all(key->scopes, facts->wanted) || lacks(key, facts->needs) ||
+        lacks(key, facts->rule_needs))
         return refusal(E_INSUFFICIENT_SCOPE);
     return (struct verdict){0};
 }

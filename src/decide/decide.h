@@ -3,7 +3,8 @@
  * fact that the explanation needs. Pure: no clock, no store, no allocation, no lock.
  *
  * Order of checks: version, credential shape, key known, revoked, inactive, not yet valid, expired,
- * employer active and approved, address, place, scope, rate limit. The first that fails decides.
+ * employer active and approved, address, place, rules of method and path, scope, rate limit. The
+ * first that fails decides.
  */
 #ifndef SALLYPORT_DECIDE_DECIDE_H
 #define SALLYPORT_DECIDE_DECIDE_H
@@ -48,6 +49,8 @@ struct decide_facts {
     const struct scope_expr *needs;  /* and this; NULL: no more */
     int64_t cost;                    /* 1, unless the caller says otherwise */
     const struct scope_names *names; /* of all scopes here; NULL: the enterprise API's */
+    enum err of_rules; /* what the rules of method and path come to: E_OK, or why they refuse */
+    const struct scope_expr *rule_needs; /* and this, of the rule that decided; NULL: nothing */
 };
 
 /* The states of the two buckets of a key: calls that pass, and calls that are refused. */

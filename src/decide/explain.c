@@ -297,6 +297,8 @@ static struct scope_set missing_of(const struct tale *t)
 
     if (t->facts->needs)
         missing.bits |= scope_expr_missing(t->facts->needs, held(t)).bits;
+    if (t->facts->rule_needs)
+        missing.bits |= scope_expr_missing(t->facts->rule_needs, held(t)).bits;
     return missing;
 }
 
@@ -307,6 +309,8 @@ static struct scope_set required_of(const struct tale *t)
 
     if (t->facts->needs)
         named.bits |= scope_expr_scopes(t->facts->needs).bits;
+    if (t->facts->rule_needs)
+        named.bits |= scope_expr_scopes(t->facts->rule_needs).bits;
     return (struct scope_set){(named.bits & held(t).bits) | missing_of(t).bits};
 }
 

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #include "base/json.h"
+#include "gate/counts.h"
 #include "gate/gateways.h"
 #include "gate/judge.h"
 #include "http/reply.h"
@@ -18,6 +19,7 @@ enum {
 };
 
 struct dialect {
+    enum gate_dialect name;
     str path;
     str method_field; /* of the guarded request; STR_NONE: it is the method of the question */
     str target_field; /* STR_NONE: it is what follows the path */
@@ -28,6 +30,7 @@ struct dialect {
 };
 
 static const struct dialect nginx = {
+    .name = GATE_NGINX,
     .path = S("/gate/nginx"),
     .method_field = S("x-original-method"),
     .target_field = S("x-original-uri"),
@@ -37,6 +40,7 @@ static const struct dialect nginx = {
 };
 
 static const struct dialect forward = {
+    .name = GATE_FORWARD,
     .path = S("/gate/forward"),
     .method_field = S("x-forwarded-method"),
     .target_field = S("x-forwarded-uri"),
@@ -46,6 +50,7 @@ static const struct dialect forward = {
 };
 
 static const struct dialect envoy = {
+    .name = GATE_ENVOY,
     .path = S(HTTP_GUARDED_PATH),
     .client_field = S("x-forwarded-for"),
     .client_is_list = true,
@@ -96,6 +101,18 @@ static enum err read_client(struct cx *cx, const struct http_req *req, const str
     else if (text.n && !net_addr_parse(text, out))
         return unclear(cx, d->client_field, "is no address");
     return E_OK;
+}
+
+static enum err read_request(struct cx *cx, const struct http_req *req, const struct dialect *d,
+                             struct gate_question *out)
+{
+    if (str_is_none(d->target_field)) {
+        out->method = req->method_name;
+        out->target = req->guarded;
+        return E_OK;
+    }
+    TRY(read_field(cx, req, d->method_field, &out->method));
+    return read_field(cx, req, d->target_field, &out->target);
 }
 
 static enum err read_cost(struct cx *cx, str value, struct gate_question *out)
@@ -155,9 +172,12 @@ static enum err read_question(struct cx *cx, const struct http_req *req, const s
                               struct gate_question *out)
 {
     *out = (struct gate_question){
+        .dialect = d->name,
         .key = req->n_api_keys ? &req->api_key : NULL,
         .is_key_twice = req->n_api_keys > 1,
+        .needs_request = true,
     };
+    TRY(read_request(cx, req, d, out));
     TRY(read_client(cx, req, d, &out->client));
     if (d->has_settings)
         TRY(read_settings(cx, req, out));
@@ -223,6 +243,12 @@ static void move_into_fields(const struct cx *told, const struct err_info *info,
     out->status = info->status == 401 ? 401 : 403;
 }
 
+/* Kept answers would outlive the key. */
+static void forbid_keeping(struct http_reply *out)
+{
+    http_reply_field(out, S("cache-control"), S("no-store"));
+}
+
 static void refuse(const struct cx *told, const struct dialect *d, enum err e,
                    struct http_reply *out)
 {
@@ -231,18 +257,41 @@ static void refuse(const struct cx *told, const struct dialect *d, enum err e,
     const struct http_req unnamed = {.path = STR_NONE};
 
     http_reply_problem(told, &unnamed, e, out);
+    forbid_keeping(out);
     http_reply_field(out, S("x-auth-status"), arena_printf(told->arena, "%d", info->status));
     http_reply_field(out, S("x-auth-code"), info->code);
     if (d->says_401_or_403_only)
         move_into_fields(told, info, out);
 }
 
+static void name_rule(const struct gate_verdict *verdict, struct http_reply *out)
+{
+    if (!str_is_none(verdict->ruling.rule))
+        http_reply_field(out, S("x-auth-rule"), verdict->ruling.rule);
+}
+
 static void allow(struct cx *cx, const struct keys_answer *answer, struct http_reply *out)
 {
     out->status = 200;
+    forbid_keeping(out);
     http_reply_field(out, S("x-auth-key-id"), answer->who.id);
     http_reply_field(out, S("x-auth-employer-id"), answer->who.employer_id);
     http_reply_field(out, S("x-auth-scopes"), scope_write(cx->arena, answer->key.scopes));
+}
+
+static void tell(struct cx *cx, const struct dialect *d, const struct gate_verdict *verdict,
+                 struct http_reply *out)
+{
+    struct cx told;
+
+    if (verdict->answer.verdict.code == E_OK) {
+        allow(cx, &verdict->answer, out);
+    } else {
+        gate_explain(cx, verdict, &told);
+        refuse(&told, d, verdict->answer.verdict.code, out);
+    }
+    name_rule(verdict, out);
+    http_reply_rate(out, cx->arena, &verdict->answer.verdict.rate);
 }
 
 static enum err answer(struct cx *cx, const struct http_req *req, const struct dialect *d,
@@ -250,30 +299,22 @@ static enum err answer(struct cx *cx, const struct http_req *req, const struct d
 {
     struct gate_question question;
     struct gate_verdict verdict;
-    struct cx told;
 
-    /* Kept answers would outlive the key. */
-    http_reply_field(out, S("cache-control"), S("no-store"));
     enum err e = read_question(cx, req, d, &question);
-    if (e != E_OK) {
-        refuse(cx, d, e, out);
-        return E_OK;
-    }
-    TRY(gate_decide(cx, &question, &verdict));
-    if (verdict.answer.verdict.code == E_OK) {
-        allow(cx, &verdict.answer, out);
-    } else {
-        gate_explain(cx, &verdict, &told);
-        refuse(&told, d, verdict.answer.verdict.code, out);
-    }
-    http_reply_rate(out, cx->arena, &verdict.answer.verdict.rate);
-    return E_OK;
+    if (e == E_OK)
+        e = gate_decide(cx, &question, &verdict);
+    if (e == E_OK)
+        tell(cx, d, &verdict, out);
+    return e; /* by way of gate_refuse */
 }
 
 void gate_refuse(const struct cx *cx, const struct http_req *req, enum err e,
                  struct http_reply *out)
 {
-    refuse(cx, dialect_of(req->path), e, out);
+    const struct dialect *d = dialect_of(req->path);
+
+    gate_count(d->name, e);
+    refuse(cx, d, e, out);
 }
 
 enum err gate_nginx(struct cx *cx, const struct http_req *req, struct http_reply *out)

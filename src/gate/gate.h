@@ -12,12 +12,13 @@
 #define SALLYPORT_GATE_GATE_H
 
 #include "base/cx.h"
+#include "base/metric.h"
 #include "base/secret.h"
 #include "decide/key_text.h"
 #include "decide/principal.h"
 #include "http/router.h"
 
-enum { GATE_TOKENS_MAX = 1000, GATE_BATCH_MAX = 1000 };
+enum { GATE_TOKENS_MAX = 1000, GATE_BATCH_MAX = 1000, GATE_RULES_MAX = 1000 };
 
 struct gate_settings {
     const struct net_cidr *peers; /* gateways that need no token */
@@ -34,11 +35,18 @@ void gate_start(str environment, const struct gate_settings *settings);
 void gate_use(const struct gate_settings *settings);
 void gate_stop(void);
 
+/* Verdicts by dialect and code. */
+void gate_write_metrics(struct metric_page *page);
+
 extern const struct route gate_routes[];
 
-/* Read the tokens from the store: at start, and each second where other nodes change them too and
- * no stream tells of it. */
+/* Read tokens and rules from the store: at start, and each second where other nodes change them too
+ * and no stream tells of it. */
 enum err gate_learn_store(struct cx *cx);
+
+/* The rules alone: each second where other nodes change them, since the stream does not carry them.
+ */
+enum err gate_learn_rules(struct cx *cx);
 
 /* As a subscriber of the change stream (stream/stream.h). */
 void gate_hear(str kind, str subject);

@@ -7,6 +7,8 @@
 #include <stdatomic.h>
 
 #include "base/log.h"
+#include "gate/counts.h"
+#include "gate/paths.h"
 #include "gate/tokens.h"
 
 static const struct gate_settings *_Atomic in_force;
@@ -14,6 +16,7 @@ static const struct gate_settings *_Atomic in_force;
 void gate_start(str environment, const struct gate_settings *settings)
 {
     gate_tokens_start(environment);
+    gate_counts_start();
     gate_use(settings);
 }
 
@@ -30,6 +33,8 @@ const struct gate_settings *gate_settings(void)
 void gate_stop(void)
 {
     gate_tokens_forget();
+    gate_paths_stop();
+    gate_counts_stop();
 }
 
 static enum err not_trusted(struct cx *cx, const struct http_req *req, const char *reason,

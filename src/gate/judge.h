@@ -4,6 +4,7 @@
 
 #include "decide/scope_expr.h"
 #include "gate/gate.h"
+#include "gate/paths.h"
 #include "keys/keys.h"
 
 /* What keys are issued for. There is one; STR_NONE is that. */
@@ -11,9 +12,14 @@
 
 bool gate_api_exists(str id);
 
+enum gate_dialect { GATE_JSON, GATE_NGINX, GATE_FORWARD, GATE_ENVOY, GATE_DIALECTS_END };
+
 /* Texts are loans from the request. */
 struct gate_question {
-    str api;
+    enum gate_dialect dialect;
+    str api;            /* STR_NONE: GATE_API */
+    str method, target; /* of the guarded request, as its client sent them; STR_NONE: not told */
+    bool needs_request; /* it is about a request: without method and target there is no answer */
     const struct secret *key; /* NULL: none was sent */
     bool is_key_twice;
     struct scope_expr needs;
@@ -26,14 +32,18 @@ enum { GATE_COST_MAX = 1000 * 1000 };
 /* The question outlives it. */
 struct gate_verdict {
     const struct gate_question *question;
+    struct gate_ruling ruling;
     struct decide_facts facts;
     struct keys_answer answer; /* answer.verdict.code is what it comes to */
 };
 
-/* E_ASK_WORKER: the store must be read, and cx may not wait. E_STORE_DOWN */
+/* E_ASK_WORKER: the store must be read, and cx may not wait. E_GATE_QUESTION_INVALID, E_STORE_DOWN
+ */
 enum err gate_decide(struct cx *cx, const struct gate_question *question, struct gate_verdict *out);
 
-/* Of a refusal: as the door would have told it, into told->failure. *told is a copy of cx. */
+/* Of a refusal: as the door would have told it, into told->failure; noted in the audit where it is
+ * of a key that is known. *told is a copy of cx, with the client of the question. Once a verdict.
+ */
 void gate_explain(const struct cx *cx, const struct gate_verdict *verdict, struct cx *told);
 
 #endif

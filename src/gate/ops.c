@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "crypto/random.h"
+#include "gate/paths.h"
 #include "gate/tokens.h"
 
 static enum err lock_tokens(struct tx *tx)
@@ -30,7 +31,7 @@ static enum err read_in_tx(struct cx *cx, struct tx *tx, void *arg)
     return gate_list_tokens(cx, tx, STR_NONE, GATE_TOKENS_MAX, arg);
 }
 
-enum err gate_learn_store(struct cx *cx)
+static enum err learn_tokens(struct cx *cx)
 {
     struct gate_token_list tokens;
     uint64_t epoch;
@@ -40,6 +41,30 @@ enum err gate_learn_store(struct cx *cx)
         TRY(store_read(cx, read_in_tx, &tokens));
     } while (!gate_tokens_set(epoch, &tokens));
     return E_OK;
+}
+
+static enum err read_rules_in_tx(struct cx *cx, struct tx *tx, void *arg)
+{
+    return gate_list_rules(cx, tx, arg);
+}
+
+enum err gate_learn_rules(struct cx *cx)
+{
+    struct gate_rule_list rules;
+    bool is_stale;
+
+    do {
+        uint64_t epoch = gate_paths_epoch();
+        TRY(store_read(cx, read_rules_in_tx, &rules));
+        TRY(gate_paths_set(cx, epoch, &rules, &is_stale));
+    } while (is_stale);
+    return E_OK;
+}
+
+enum err gate_learn_store(struct cx *cx)
+{
+    TRY(learn_tokens(cx));
+    return gate_learn_rules(cx);
 }
 
 /* One that was made elsewhere is read at its first use. */
@@ -145,6 +170,50 @@ enum err gate_revoke_token(struct cx *cx, str id)
     return E_OK;
 }
 
+/* ---- rules ---- */
+
+static enum err replace_in_tx(struct cx *cx, struct tx *tx, void *arg)
+{
+    const struct gate_rules_change *change = arg;
+    int64_t n_before = 0;
+
+    TRY(tx_lock(tx, "gate_rules", change->api));
+    TRY(gate_delete_rules(tx, change->api, &n_before));
+    for (size_t i = 0; i < change->rules.n; i++)
+        TRY(gate_insert_rule(tx, &change->rules.list[i]));
+    return audit_write(
+        cx, tx,
+        &(struct audit_line){.action = "gate_rules.changed",
+                             .target_kind = "api",
+                             .target_id = change->api,
+                             .detail = audit_detail(cx, F("rules", (int64_t)change->rules.n),
+                                                    F("rulesBefore", n_before))});
+}
+
+/* Memory is wrong from the commit on, whether or not its answer came: the next question reads. */
+enum err gate_replace_rules(struct cx *cx, struct gate_rules_change *change)
+{
+    enum err e = store_run_large(cx, replace_in_tx, change);
+
+    gate_paths_forget();
+    if (e == E_OK)
+        log_event(cx, LOG_INFO, "gate_rules.changed", F("api", change->api),
+                  F("rules", (int64_t)change->rules.n));
+    return e;
+}
+
+enum err gate_read_rules(struct cx *cx, str api, struct gate_rule_list *out)
+{
+    struct gate_rule_list all;
+
+    TRY(store_read(cx, read_rules_in_tx, &all));
+    *out = (struct gate_rule_list){.list = all.list};
+    for (size_t i = 0; i < all.n; i++)
+        if (str_eq(all.list[i].api, api))
+            out->list[out->n++] = all.list[i];
+    return E_OK;
+}
+
 /* ---- at the door ---- */
 
 static bool is_known(struct cx *cx, const struct secret *token, struct principal *out)
@@ -174,6 +243,6 @@ enum gate_door gate_judge(struct cx *cx, const struct secret *token, struct prin
 
 enum err gate_admit(struct cx *cx, const struct secret *token, struct principal *out)
 {
-    TRY(gate_learn_store(cx));
+    TRY(learn_tokens(cx));
     return is_known(cx, token, out) ? E_OK : unknown(cx);
 }

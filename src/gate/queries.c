@@ -70,3 +70,40 @@ enum err gate_delete_token(struct tx *tx, str id)
 {
     return tx_exec(tx, "DELETE FROM gate_token WHERE id = $1", BIND(TEXT(id)), NULL);
 }
+
+enum err gate_insert_rule(struct tx *tx, const struct gate_rule *rule)
+{
+    static const char sql[] = "INSERT INTO gate_rule (api, position, method, path, scopes)"
+                              " VALUES ($1, $2, $3, $4, $5)";
+
+    return tx_exec(tx, sql,
+                   BIND(TEXT(rule->api), INT(rule->position), TEXT(rule->method), TEXT(rule->path),
+                        TEXT(rule->scopes)),
+                   NULL);
+}
+
+enum err gate_delete_rules(struct tx *tx, str api, int64_t *n)
+{
+    return tx_exec(tx, "DELETE FROM gate_rule WHERE api = $1", BIND(TEXT(api)), n);
+}
+
+enum err gate_list_rules(struct cx *cx, struct tx *tx, struct gate_rule_list *out)
+{
+    static const char sql[] = "SELECT api, position, method, path, scopes FROM gate_rule"
+                              " ORDER BY api, position LIMIT $1";
+    DROP(rows) struct rows *rows = NULL;
+    enum err e = E_OK;
+
+    *out = (struct gate_rule_list){
+        .list = arena_array(cx->arena, GATE_RULES_MAX, sizeof(struct gate_rule))};
+    TRY(tx_query(tx, sql, BIND(INT(GATE_RULES_MAX)), &rows));
+    while (rows_next(rows, &e))
+        out->list[out->n++] = (struct gate_rule){
+            .api = arena_dup(cx->arena, rows_text(rows, 0)),
+            .position = rows_int(rows, 1),
+            .method = arena_dup(cx->arena, rows_text(rows, 2)),
+            .path = arena_dup(cx->arena, rows_text(rows, 3)),
+            .scopes = arena_dup(cx->arena, rows_text(rows, 4)),
+        };
+    return e;
+}

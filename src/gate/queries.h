@@ -19,6 +19,20 @@ struct gate_token_list {
     bool has_more;
 };
 
+/* scopes is an expression, empty for none. */
+struct gate_rule {
+    str api;
+    int64_t position; /* from 1 */
+    str method;
+    str path;
+    str scopes;
+};
+
+struct gate_rule_list {
+    struct gate_rule *list;
+    size_t n;
+};
+
 enum err gate_insert_token(struct tx *tx, const struct gate_token *token);
 enum err gate_count_tokens(struct tx *tx, int64_t *out);
 
@@ -29,5 +43,11 @@ enum err gate_list_tokens(struct cx *cx, struct tx *tx, str after, int64_t limit
 /* E_ABSENT */
 enum err gate_find_token(struct cx *cx, struct tx *tx, str id, struct gate_token *out);
 enum err gate_delete_token(struct tx *tx, str id);
+
+enum err gate_insert_rule(struct tx *tx, const struct gate_rule *rule);
+enum err gate_delete_rules(struct tx *tx, str api, int64_t *n);
+
+/* Of all APIs, in the order of API and position. Texts live in cx->arena. */
+enum err gate_list_rules(struct cx *cx, struct tx *tx, struct gate_rule_list *out);
 
 #endif

@@ -22,11 +22,27 @@ static void read_scopes(struct form *form, struct scope_expr *out)
         form_problem(form, "scopes", "at character %zu %.*s", fault.at + 1, STR_ARG(fault.reason));
 }
 
+/* The question outlives the JSON it was in. */
+static str kept_text(struct form *form, const char *member, size_t max_chars)
+{
+    return arena_dup(form->cx->arena, form_text(form, member, max_chars, false));
+}
+
 static void read_api(struct form *form, str *out)
 {
-    *out = form_text(form, "api", API_TEXT_MAX, false);
+    *out = kept_text(form, "api", API_TEXT_MAX);
     if (out->n && !gate_api_exists(*out))
         form_problem(form, "api", "must be one that exists: " GATE_API);
+}
+
+/* Method and path are one thing: a rule is about both. */
+static void read_request(struct form *form, struct gate_question *out)
+{
+    out->method = kept_text(form, "method", PATH_METHOD_MAX_BYTES);
+    out->target = kept_text(form, "path", PATH_MAX_BYTES);
+    if (str_is_none(out->method) != str_is_none(out->target))
+        form_problem(form, str_is_none(out->method) ? "method" : "path",
+                     "must come with %s, or neither", str_is_none(out->method) ? "path" : "method");
 }
 
 static void read_client(struct form *form, struct net_addr *out)
@@ -55,12 +71,20 @@ void gate_read_question(struct form *form, struct gate_asked *out)
     *out = (struct gate_asked){0};
     read_key(form, out);
     read_api(form, &question->api);
+    read_request(form, question);
     read_scopes(form, &question->needs);
     read_client(form, &question->client);
     question->cost = form_int(form, "cost", 1, GATE_COST_MAX, 1);
 }
 
 /* ---- flat ---- */
+
+/* A text that form_text takes. */
+static bool keep(str text, size_t max, str *out)
+{
+    *out = text;
+    return text.n <= max && str_trim(text).n > 0;
+}
 
 static bool set_text(const struct flat_member *member, struct gate_asked *out)
 {
@@ -74,6 +98,10 @@ static bool set_text(const struct flat_member *member, struct gate_asked *out)
                scope_expr_parse(text, &out->question.needs, &fault) && out->question.needs.n > 0;
     if (str_eq(member->name, S("clientAddress")))
         return text.n <= CLIENT_TEXT_MAX && net_addr_parse(text, &out->question.client);
+    if (str_eq(member->name, S("method")))
+        return keep(text, PATH_METHOD_MAX_BYTES, &out->question.method);
+    if (str_eq(member->name, S("path")))
+        return keep(text, PATH_MAX_BYTES, &out->question.target);
     if (str_eq(member->name, S("api")))
         return gate_api_exists(out->question.api = text);
     return false;
@@ -95,7 +123,8 @@ bool gate_scan_question(str body, struct gate_asked *out)
     bool is_taken = flat_read(body, members, MEMBERS_MAX, &n);
     for (size_t i = 0; is_taken && i < n; i++)
         is_taken = members[i].is_text ? set_text(&members[i], out) : set_number(&members[i], out);
-    is_taken = is_taken && secret_is_set(&out->key);
+    is_taken = is_taken && secret_is_set(&out->key) &&
+               str_is_none(out->question.method) == str_is_none(out->question.target);
     out->question.key = &out->key;
     if (!is_taken)
         gate_asked_drop(out);

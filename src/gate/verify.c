@@ -56,6 +56,7 @@ enum err gate_answer(struct cx *cx, const struct gate_asked *asked, struct json_
     json_put_bool(j, S("valid"), code == E_OK);
     json_put_text(j, S("code"), code == E_OK ? S("VALID") : err_info(code)->code);
     write_key(j, &verdict.answer);
+    json_put_text(j, S("rule"), verdict.ruling.rule);
     if (code != E_OK)
         write_refusal(cx, j, &verdict);
     json_close_object(j);

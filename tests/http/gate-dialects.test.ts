@@ -162,6 +162,25 @@ test("Envoy asks with the guarded request's own method and target", async () => 
   refusedWith(await server.call({ method: "BREW", target: "/gate/forward" }), "NOT_IMPLEMENTED");
 });
 
+test("what a known key is refused at the gate is noted in the audit of its employer", async () => {
+  const revoked = await makeKey();
+  await tenant.admin.revokeApiKey(revoked.id);
+  for (let i = 0; i < 5; i++) await nginx(revoked, { "x-real-ip": "203.0.113.44" });
+  const key = await makeKey();
+  for (let i = 0; i < 5; i++) await forward(key, {}, "?scopes=sso:manage");
+  const lineOf = (action: string, id: string) =>
+    eventually(async () => (await root.listAudit({ action })).lines.find((line) => line.actor.id === id), 10_000, `${action} of ${id}`);
+  const used = await lineOf("api_key.used_after_revocation", revoked.id);
+  assert.deepEqual(used.target, { kind: "api_key", id: revoked.id });
+  assert.equal(used.employerId, tenant.employerId);
+  assert.equal(used.address, "203.0.113.44");
+  assert.equal((used.detail as any).route, "/gate/nginx");
+  const denied = await lineOf("authorization.denied", key.id);
+  assert.equal((denied.detail as any).code, "INSUFFICIENT_SCOPE");
+  assert.equal((denied.detail as any).route, "/gate/forward");
+  assert.match((denied.detail as any).reason, /The key lacks: sso:manage/);
+});
+
 // ---- who may ask ----
 
 test("whoever is not known is refused in the dialect, and the log alone says why", async () => {

@@ -129,6 +129,7 @@ test("a key that passes: whose it is, what it may, and what is left of its limit
     scopes: ["export:create", "fhir:read"],
     expiresAt: "2090-01-01T00:00:00.000Z",
     rateLimit: { requests: 10, windowSeconds: 60, remaining: 9, resetSeconds: first.rateLimit!.resetSeconds },
+    rule: null,
   });
   assert.equal((await gate.verifyKey({ key: key.rawKey, cost: 4 })).rateLimit?.remaining, 5);
   const dear = await gate.verifyKey({ key: key.rawKey, cost: 6 });

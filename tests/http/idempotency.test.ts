@@ -102,6 +102,7 @@ test("every route of a change answers again, byte for byte, and changes nothing"
     ["one's own password", session(other), "PUT", "/api/auth/password", { currentPassword: "correct horse battery", newPassword: "correct horse battery 2" }],
     ["the end of a user's sessions", admin, "DELETE", `/api/admin/users/${person.id}/sessions`, undefined],
     ["the end of a gate token", admin, "DELETE", `/api/admin/gate-tokens/${gateToken.id}`, undefined],
+    ["the gate's rules", admin, "PUT", "/api/admin/gate-rules?api=enterprise", { rules: [{ method: "*", path: "/**" }] }],
     ["the instance key", admin, "POST", "/api/admin/instance-key/rotate", undefined],
   ];
   for (const [what, caller, method, target, body] of routes) {

@@ -56,6 +56,21 @@ test("a request is counted under its route, method and status, and is timed", as
   assert.ok(took > 0 && took < 60, String(took));
 });
 
+test("the gate's verdicts are counted by dialect and code", async () => {
+  const tenant = await newTenant(server);
+  const key = await tenant.admin.createApiKey({ name: "k", scopes: ["cohort:read"] });
+  const { token } = await (await server.admin()).createGateToken("metrics");
+  const name = "sallyport_gate_verdicts_total";
+  const ask = (target: string, more: Record<string, string> = {}) => server.call({ target, fields: { "x-gate-token": token, ...more } });
+  await grows(name, { dialect: "forward", code: "VALID" }, 2, async () => {
+    for (let i = 0; i < 2; i++) assert.equal((await ask("/gate/forward", { "x-api-key": key.rawKey })).status, 200);
+  });
+  await grows(name, { dialect: "nginx", code: "MISSING_CREDENTIALS" }, 1, () => ask("/gate/nginx"));
+  await grows(name, { dialect: "envoy", code: "INVALID_API_KEY" }, 1, () => ask("/gate/envoy/x", { "x-api-key": "x" }));
+  await grows(name, { dialect: "forward", code: "GATEWAY_NOT_TRUSTED" }, 1, () => server.call({ target: "/gate/forward" }));
+  await grows(name, { dialect: "json", code: "VALID" }, 1, () => server.client({ token }).verifyKey({ key: key.rawKey }));
+});
+
 test("a refusal is counted by its code, and a request without a route as one", async () => {
   await grows("sallyport_refusals_total", { code: "INVALID_API_KEY" }, 1, async () =>
     refusedWith(await server.withKey("not a key"), "INVALID_API_KEY"),

@@ -514,6 +514,16 @@ static void ending_a_gate_token(struct world *w, struct request *out)
     out->body[0] = '\0';
 }
 
+static void replacing_the_rules_of_the_gate(struct world *w, struct request *out)
+{
+    out->method = HTTP_PUT;
+    snprintf(out->path, TEXT_BYTES, "/api/admin/gate-rules");
+    snprintf(out->body, TEXT_BYTES, "{\"rules\":[]}");
+    struct answer emptied = send(w, out);
+    assert_int_equal(emptied.status, 200);
+    snprintf(out->body, TEXT_BYTES, "{\"rules\":[{\"method\":\"GET\",\"path\":\"/a\"}]}");
+}
+
 static void ending_a_session(struct world *w, struct request *out)
 {
     out->method = HTTP_POST;
@@ -642,6 +652,7 @@ static const struct {
     {"setting a password with a link", setting_a_password_with_a_link},
     {"making a gate token", making_a_gate_token},
     {"ending a gate token", ending_a_gate_token},
+    {"replacing the rules of the gate", replacing_the_rules_of_the_gate},
     {"ending a session", ending_a_session},
     {"coming for the first time with a token", coming_for_the_first_time_with_a_token},
     {"listing patients", listing_patients},

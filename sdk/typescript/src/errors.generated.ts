@@ -254,6 +254,18 @@ export const errors = {
     cause: "The route needs a scope that the key does not hold.",
     fix: "Ask an admin for a key with the scopes in requiredScopes.",
   },
+  NO_RULE_MATCHES: {
+    status: 403,
+    message: "No rule allows this request.",
+    cause: "The API has rules of method and path, and none of them fits.",
+    fix: "Check method and path; an ADMIN sees the rules with 'sallyport gate-rules show'.",
+  },
+  AMBIGUOUS_PATH: {
+    status: 400,
+    message: "The path can be read in more than one way.",
+    cause: "It holds an escaped slash, a dot segment, an empty segment, a semicolon, or another thing that two servers may understand differently.",
+    fix: "Write the path plainly: percent-encode each byte that needs it, once.",
+  },
   INSUFFICIENT_ROLE: {
     status: 403,
     message: "The signed-in user may not do this.",

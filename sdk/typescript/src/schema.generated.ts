@@ -735,6 +735,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/admin/gate-rules": {
+        parameters: {
+            query?: {
+                /** @description The API that the guarded request is for. There is one. */
+                api?: components["parameters"]["GateApi"];
+            };
+            header?: {
+                /**
+                 * @description The API version. Required with an API key on `/api/employer/*`.
+                 * @example 2026-02-01
+                 */
+                "x-api-version"?: components["parameters"]["ApiVersion"];
+                /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
+                "x-employer-id"?: components["parameters"]["ActFor"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** The rules of method and path of an API */
+        get: operations["getGateRules"];
+        /**
+         * Replace the rules of an API
+         * @description The first rule that fits decides; an API with rules refuses what none of them fits, and one
+         *     without has no rules about method and path. A rule that an earlier one leaves nothing for is
+         *     refused.
+         */
+        put: operations["setGateRules"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/admin/gate-tokens/{gateTokenId}": {
         parameters: {
             query?: never;
@@ -1322,6 +1356,29 @@ export interface components {
             gateTokens: components["schemas"]["GateToken"][];
             nextCursor: components["schemas"]["NextCursor"];
         };
+        GateRule: {
+            /** @description `*`: any. `GET` takes `HEAD` too. */
+            method: string;
+            /**
+             * @description `{name}` stands for one segment; a last segment `**` for all that is below, and the path before it.
+             * @example /orders/{id}
+             * @example /files/**
+             */
+            path: string;
+            /**
+             * @description What it needs, with AND, OR and brackets; empty: any key will do.
+             * @default
+             */
+            scopes?: string;
+        };
+        GateRulesDraft: {
+            rules: components["schemas"]["GateRule"][];
+        };
+        GateRules: {
+            /** @constant */
+            api: "enterprise";
+            rules: components["schemas"]["GateRule"][];
+        };
         GateQuestion: {
             /** @description The key as the client sent it. */
             key: string;
@@ -1331,6 +1388,13 @@ export interface components {
              * @constant
              */
             api?: "enterprise";
+            /** @description The method of the call; with path. */
+            method?: string;
+            /**
+             * @description Its path as it was sent; a query is cut off.
+             * @example /orders/17
+             */
+            path?: string;
             /**
              * @description What the call needs, with AND, OR and brackets; absent, nothing.
              * @example fhir:read AND (export:read OR export:create)
@@ -1371,6 +1435,11 @@ export interface components {
                 /** @description Until more is left. */
                 resetSeconds: number;
             } | null;
+            /**
+             * @description The rule of method and path that decided.
+             * @example GET /orders/{id}
+             */
+            rule: string | null;
             /** @description Of a refusal: the HTTP status that the client should get. */
             status?: number;
             /** @description Of a refusal. */
@@ -1621,7 +1690,7 @@ export interface components {
          * @description Why a request was refused. GET /docs/errors/{code} explains each; new ones may be added.
          * @enum {string}
          */
-        ErrorCode: "MALFORMED_REQUEST" | "REQUEST_TIMEOUT" | "URI_TOO_LONG" | "HEADERS_TOO_LARGE" | "NOT_IMPLEMENTED" | "HTTP_VERSION_NOT_SUPPORTED" | "EXPECTATION_FAILED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_JSON" | "INVALID_REQUEST" | "MALFORMED_FORM" | "INVALID_CURSOR" | "UNSUPPORTED_API_VERSION" | "MISSING_CREDENTIALS" | "SESSION_REQUIRED" | "SESSION_INVALID" | "LOGIN_FAILED" | "PASSWORD_INCORRECT" | "RESET_LINK_INVALID" | "LOGIN_THROTTLED" | "TOKEN_INVALID" | "TOKEN_EXPIRED" | "TOKEN_NOT_YET_VALID" | "TOKEN_ISSUER_UNKNOWN" | "TOKEN_AUDIENCE" | "TOKEN_PARTY" | "GATE_TOKEN_INVALID" | "GATEWAY_NOT_TRUSTED" | "GATE_QUESTION_INVALID" | "INVALID_API_KEY" | "API_KEY_REVOKED" | "API_KEY_INACTIVE" | "API_KEY_NOT_YET_VALID" | "API_KEY_EXPIRED" | "EMPLOYER_INACTIVE" | "EMPLOYER_NOT_APPROVED" | "API_KEY_IP_NOT_ALLOWED" | "GEO_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "INSUFFICIENT_ROLE" | "USER_UNKNOWN" | "ORIGIN_NOT_ALLOWED" | "FORM_TOKEN_INVALID" | "RATE_LIMITED" | "API_KEY_NOT_FOUND" | "EMPLOYER_NOT_FOUND" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "GATE_TOKEN_NOT_FOUND" | "GATE_TOKEN_LIMIT" | "API_KEY_LIMIT" | "API_KEY_NOT_LIVE" | "EMAIL_TAKEN" | "IDENTITY_TAKEN" | "LAST_ADMIN" | "IDEMPOTENCY_KEY_REUSED" | "IDEMPOTENCY_IN_PROGRESS" | "IDEMPOTENCY_SECRET_GONE" | "INSTANCE_KEY_FIXED" | "COHORT_INVALID" | "FOREIGN_EMAIL_LIMIT" | "INTERNAL_ERROR" | "STORE_DOWN" | "KEYS_NOT_CURRENT" | "OVERLOADED" | "SHUTTING_DOWN" | "ISSUER_UNREACHABLE";
+        ErrorCode: "MALFORMED_REQUEST" | "REQUEST_TIMEOUT" | "URI_TOO_LONG" | "HEADERS_TOO_LARGE" | "NOT_IMPLEMENTED" | "HTTP_VERSION_NOT_SUPPORTED" | "EXPECTATION_FAILED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_JSON" | "INVALID_REQUEST" | "MALFORMED_FORM" | "INVALID_CURSOR" | "UNSUPPORTED_API_VERSION" | "MISSING_CREDENTIALS" | "SESSION_REQUIRED" | "SESSION_INVALID" | "LOGIN_FAILED" | "PASSWORD_INCORRECT" | "RESET_LINK_INVALID" | "LOGIN_THROTTLED" | "TOKEN_INVALID" | "TOKEN_EXPIRED" | "TOKEN_NOT_YET_VALID" | "TOKEN_ISSUER_UNKNOWN" | "TOKEN_AUDIENCE" | "TOKEN_PARTY" | "GATE_TOKEN_INVALID" | "GATEWAY_NOT_TRUSTED" | "GATE_QUESTION_INVALID" | "INVALID_API_KEY" | "API_KEY_REVOKED" | "API_KEY_INACTIVE" | "API_KEY_NOT_YET_VALID" | "API_KEY_EXPIRED" | "EMPLOYER_INACTIVE" | "EMPLOYER_NOT_APPROVED" | "API_KEY_IP_NOT_ALLOWED" | "GEO_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "NO_RULE_MATCHES" | "AMBIGUOUS_PATH" | "INSUFFICIENT_ROLE" | "USER_UNKNOWN" | "ORIGIN_NOT_ALLOWED" | "FORM_TOKEN_INVALID" | "RATE_LIMITED" | "API_KEY_NOT_FOUND" | "EMPLOYER_NOT_FOUND" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "GATE_TOKEN_NOT_FOUND" | "GATE_TOKEN_LIMIT" | "API_KEY_LIMIT" | "API_KEY_NOT_LIVE" | "EMAIL_TAKEN" | "IDENTITY_TAKEN" | "LAST_ADMIN" | "IDEMPOTENCY_KEY_REUSED" | "IDEMPOTENCY_IN_PROGRESS" | "IDEMPOTENCY_SECRET_GONE" | "INSTANCE_KEY_FIXED" | "COHORT_INVALID" | "FOREIGN_EMAIL_LIMIT" | "INTERNAL_ERROR" | "STORE_DOWN" | "KEYS_NOT_CURRENT" | "OVERLOADED" | "SHUTTING_DOWN" | "ISSUER_UNREACHABLE";
     };
     responses: {
         /** @description Bad Request: MALFORMED_REQUEST. */
@@ -1831,7 +1900,7 @@ export interface components {
                 };
             };
         };
-        /** @description Bad Request: MALFORMED_REQUEST, GATE_QUESTION_INVALID. */
+        /** @description Bad Request: MALFORMED_REQUEST, GATE_QUESTION_INVALID, AMBIGUOUS_PATH. */
         Refused400N: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
@@ -1844,7 +1913,7 @@ export interface components {
                     /** @constant */
                     status?: 400;
                     /** @enum {unknown} */
-                    code?: "MALFORMED_REQUEST" | "GATE_QUESTION_INVALID";
+                    code?: "MALFORMED_REQUEST" | "GATE_QUESTION_INVALID" | "AMBIGUOUS_PATH";
                 };
             };
         };
@@ -2044,7 +2113,7 @@ export interface components {
                 };
             };
         };
-        /** @description Forbidden: EMPLOYER_INACTIVE, EMPLOYER_NOT_APPROVED, API_KEY_IP_NOT_ALLOWED, GEO_NOT_ALLOWED, INSUFFICIENT_SCOPE. */
+        /** @description Forbidden: EMPLOYER_INACTIVE, EMPLOYER_NOT_APPROVED, API_KEY_IP_NOT_ALLOWED, GEO_NOT_ALLOWED, INSUFFICIENT_SCOPE, NO_RULE_MATCHES. */
         Refused403G: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
@@ -2057,7 +2126,7 @@ export interface components {
                     /** @constant */
                     status?: 403;
                     /** @enum {unknown} */
-                    code?: "EMPLOYER_INACTIVE" | "EMPLOYER_NOT_APPROVED" | "API_KEY_IP_NOT_ALLOWED" | "GEO_NOT_ALLOWED" | "INSUFFICIENT_SCOPE";
+                    code?: "EMPLOYER_INACTIVE" | "EMPLOYER_NOT_APPROVED" | "API_KEY_IP_NOT_ALLOWED" | "GEO_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "NO_RULE_MATCHES";
                 };
             };
         };
@@ -3290,6 +3359,8 @@ export interface components {
         AuthEmployerId: string;
         /** @description What the key may do, with spaces between. */
         AuthScopes: string;
+        /** @description The rule of method and path that decided. */
+        AuthRule: string;
         /** @description The status that the client should get. */
         AuthStatus: number;
         /** @description Why it is refused; a code of the error catalogue. */
@@ -4974,6 +5045,7 @@ export interface operations {
                     "x-auth-key-id": components["headers"]["AuthKeyId"];
                     "x-auth-employer-id": components["headers"]["AuthEmployerId"];
                     "x-auth-scopes": components["headers"]["AuthScopes"];
+                    "x-auth-rule": components["headers"]["AuthRule"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -4989,6 +5061,7 @@ export interface operations {
                     "x-auth-status": 401;
                     "x-auth-code": components["headers"]["AuthCode"];
                     "x-auth-body": components["headers"]["AuthBody"];
+                    "x-auth-rule": components["headers"]["AuthRule"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -5002,6 +5075,7 @@ export interface operations {
                     "x-auth-status": components["headers"]["AuthStatus"];
                     "x-auth-code": components["headers"]["AuthCode"];
                     "x-auth-body": components["headers"]["AuthBody"];
+                    "x-auth-rule": components["headers"]["AuthRule"];
                     "retry-after"?: number;
                     [name: string]: unknown;
                 };
@@ -5050,6 +5124,7 @@ export interface operations {
                     "x-auth-key-id": components["headers"]["AuthKeyId"];
                     "x-auth-employer-id": components["headers"]["AuthEmployerId"];
                     "x-auth-scopes": components["headers"]["AuthScopes"];
+                    "x-auth-rule": components["headers"]["AuthRule"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -5093,6 +5168,7 @@ export interface operations {
                     "x-auth-key-id": components["headers"]["AuthKeyId"];
                     "x-auth-employer-id": components["headers"]["AuthEmployerId"];
                     "x-auth-scopes": components["headers"]["AuthScopes"];
+                    "x-auth-rule": components["headers"]["AuthRule"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -5203,6 +5279,110 @@ export interface operations {
             404: components["responses"]["Refused404B"];
             408: components["responses"]["Refused408A"];
             409: components["responses"]["Refused409L"];
+            413: components["responses"]["Refused413A"];
+            414: components["responses"]["Refused414A"];
+            415: components["responses"]["Refused415A"];
+            417: components["responses"]["Refused417A"];
+            422: components["responses"]["Refused422A"];
+            431: components["responses"]["Refused431A"];
+            500: components["responses"]["Refused500A"];
+            501: components["responses"]["Refused501A"];
+            503: components["responses"]["Refused503C"];
+            505: components["responses"]["Refused505A"];
+        };
+    };
+    getGateRules: {
+        parameters: {
+            query?: {
+                /** @description The API that the guarded request is for. There is one. */
+                api?: components["parameters"]["GateApi"];
+            };
+            header?: {
+                /**
+                 * @description The API version. Required with an API key on `/api/employer/*`.
+                 * @example 2026-02-01
+                 */
+                "x-api-version"?: components["parameters"]["ApiVersion"];
+                /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
+                "x-employer-id"?: components["parameters"]["ActFor"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them, in the order in which they are asked. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GateRules"];
+                };
+            };
+            400: components["responses"]["Refused400E"];
+            401: components["responses"]["Refused401B"];
+            403: components["responses"]["Refused403B"];
+            404: components["responses"]["Refused404B"];
+            408: components["responses"]["Refused408A"];
+            413: components["responses"]["Refused413A"];
+            414: components["responses"]["Refused414A"];
+            417: components["responses"]["Refused417A"];
+            431: components["responses"]["Refused431A"];
+            500: components["responses"]["Refused500A"];
+            501: components["responses"]["Refused501A"];
+            503: components["responses"]["Refused503C"];
+            505: components["responses"]["Refused505A"];
+        };
+    };
+    setGateRules: {
+        parameters: {
+            query?: {
+                /** @description The API that the guarded request is for. There is one. */
+                api?: components["parameters"]["GateApi"];
+            };
+            header?: {
+                /**
+                 * @description The API version. Required with an API key on `/api/employer/*`.
+                 * @example 2026-02-01
+                 */
+                "x-api-version"?: components["parameters"]["ApiVersion"];
+                /** @description Lets an ADMIN act for another employer. From anyone else it is refused. */
+                "x-employer-id"?: components["parameters"]["ActFor"];
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GateRulesDraft"];
+            };
+        };
+        responses: {
+            /** @description They are in force. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GateRules"];
+                };
+            };
+            400: components["responses"]["Refused400C"];
+            401: components["responses"]["Refused401B"];
+            403: components["responses"]["Refused403B"];
+            404: components["responses"]["Refused404B"];
+            408: components["responses"]["Refused408A"];
+            409: components["responses"]["Refused409A"];
             413: components["responses"]["Refused413A"];
             414: components["responses"]["Refused414A"];
             415: components["responses"]["Refused415A"];

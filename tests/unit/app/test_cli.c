@@ -538,6 +538,8 @@ static void any_answer_can_be_shown(void **state)
                                         "gate-tokens create --name n",
                                         "gate-tokens list",
                                         "gate-tokens revoke g",
+                                        "gate-rules show",
+                                        "gate-rules set f",
                                         "users create --email e --role r",
                                         "keys list",
                                         "keys create --name x --scope y",
