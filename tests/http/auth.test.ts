@@ -143,11 +143,14 @@ test("a success starts the account's count anew", async () => {
 
 test("after twenty failures an address is slowed down, and only that one", async () => {
   const from = { "x-forwarded-for": "198.51.100.30" };
+  const began = Date.now();
   // All at once: none learns its outcome once twenty have failed.
   const answers = await Promise.all(Array.from({ length: 40 }, (_, i) => login(`guess-${i}@nowhere.test`, "not the password", from)));
   const codes = answers.map((answer) => json(answer).code);
   const failed = codes.filter((code) => code === "LOGIN_FAILED").length;
-  assert.ok(failed >= 20 && failed <= 23, `${failed} attempts were let through`);
+  // One more each three seconds, and three that were under way together.
+  const most = 23 + Math.ceil((Date.now() - began) / 3000);
+  assert.ok(failed >= 20 && failed <= most, `${failed} attempts were let through`);
   assert.equal(codes.filter((code) => code === "LOGIN_THROTTLED").length, 40 - failed);
   refusedWith(await login("guess-20@nowhere.test", "not the password", { "x-forwarded-for": "198.51.100.31" }), "LOGIN_FAILED");
 });

@@ -364,7 +364,7 @@ const bad: Bad[] = [
   ["the issuer in other case", claim({ iss: OIDC.toUpperCase() }), "TOKEN_ISSUER_UNKNOWN"],
 
   // Time
-  ["expired", claim({ exp: now() - 60, iat: now() - 120, nbf: now() - 120 }), "TOKEN_EXPIRED", /expired 6\d s ago/],
+  ["expired", claim({ exp: now() - 60, iat: now() - 120, nbf: now() - 120 }), "TOKEN_EXPIRED", /expired [67]\d s ago/],
   ["expired a little more than the leeway ago", claim({ exp: now() - 7 }), "TOKEN_EXPIRED"],
   ["no exp", claim({ exp: undefined }), "TOKEN_INVALID", /exp/],
   ["exp is a text", claim({ exp: String(now() + 60) }), "TOKEN_INVALID", /exp/],
