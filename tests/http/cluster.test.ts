@@ -97,7 +97,7 @@ const unannounced: Record<string, string[]> = {
 };
 
 /** Tests of their own below. */
-const elsewhere = ["revokeGateToken", "importApiKeys"];
+const elsewhere = ["revokeGateToken", "importApiKeys", "setGateRules"];
 
 async function deactivateCreator(c: Cluster, key: IssuedApiKey): Promise<void> {
   const { users } = await c.root.listUsers({ employerId: c.tenant.employerId });
@@ -143,6 +143,26 @@ if (onPostgres) {
     assert.equal(await cluster.verdict(b, key, token), "VALID");
     await cluster.root.revokeGateToken(id);
     await eventually(async () => (await cluster.verdict(b, key, token)) === "GATE_TOKEN_INVALID", HEARD_WITHIN_MS, "revoked");
+  });
+
+  test("rules of method and path are in force on the other node within a second or so", async () => {
+    const key = await cluster.makeKey();
+    const asked = async (path: string): Promise<string> =>
+      json(
+        await b.call({
+          method: "POST",
+          target: "/gate/verify",
+          fields: { authorization: `Bearer ${cluster.gateToken}` },
+          body: { key: key.rawKey, method: "GET", path },
+        }),
+      ).code;
+    const set = async (text: string): Promise<void> => assert.equal((await a.cli(["gate-rules", "set", "-"], text)).code, 0);
+    assert.equal(await asked("/reports"), "VALID");
+    await set("GET /orders\n");
+    await eventually(async () => (await asked("/reports")) === "NO_RULE_MATCHES", HEARD_WITHIN_MS, "refused by the new rules");
+    assert.equal(await asked("/orders"), "VALID");
+    await set("");
+    await eventually(async () => (await asked("/reports")) === "VALID", HEARD_WITHIN_MS, "no rules any more");
   });
 
   test("keys of another system are looked up by the other node once some were imported", async () => {
