@@ -229,7 +229,7 @@ class Contract:
             names["retry-after"] = "RetryAfter"
         return {field: {"$ref": f"#/components/headers/{name}"} for field, name in names.items()}
 
-    def refusal(self, status, codes, fields):
+    def refusal(self, status, codes, fields, is_oauth):
         """A response for the codes of one status; alike ones are written once."""
         response = {
             "description": PHRASES[status] + ": " + ", ".join(codes) + ".",
@@ -246,6 +246,9 @@ class Contract:
                 }
             },
         }
+        if is_oauth:
+            # A head that cannot be read is answered before it is known whose it would have been.
+            response["content"]["application/json"] = {"schema": {"$ref": "#/components/schemas/OAuthError"}}
         key = json.dumps(response, sort_keys=True)
         if key not in self.responses:
             n = sum(name.startswith(f"Refused{status}") for name, _ in self.responses.values())
@@ -266,7 +269,7 @@ class Contract:
             by_status.setdefault(self.errors[code]["status"], []).append(code)
         for status in sorted(by_status):
             op["responses"][str(status)] = self.refusal(
-                status, by_status[status], self.fields(path, status, takes_key))
+                status, by_status[status], self.fields(path, status, takes_key), path.startswith("/oauth2/"))
 
     def expanded(self):
         for path, method, _, op in self.operations():

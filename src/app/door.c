@@ -523,13 +523,10 @@ static enum err missing_gate_token(struct visit *v)
 
 static enum http_next judge_gate(struct visit *v, struct http_call *call)
 {
-    str text = secret_reveal(&v->req->authorization);
-    str scheme = str_cut(&text, S(" "));
-
     if (!secret_is_set(&v->req->authorization))
         return refuse_now(v, missing_gate_token(v));
     v->credential = CREDENTIAL_GATE;
-    secret_set(&v->session, str_ieq(scheme, S("Bearer")) ? str_trim(text) : S(""));
+    gate_take_token(v->cx.arena, &v->req->authorization, &v->session);
     switch (gate_judge(&v->cx, &v->session, &v->who)) {
     case GATE_ASK_STORE:
         return HTTP_ASK_STORE;

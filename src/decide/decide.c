@@ -99,6 +99,8 @@ struct verdict decide(const struct decide_key *key, const struct decide_facts *f
     v = judge_life(key, facts->now.wall_ms);
     if (v.code == E_OK)
         v = judge_rights(key, facts);
+    if (facts->is_peek)
+        return v;
     if (v.code == E_OK) {
         after->granted = rate_judge(&key->rate, before.granted, facts->now, facts->cost, &v.rate);
         v.code = v.rate.is_allowed ? E_OK : E_RATE_LIMITED;

@@ -45,9 +45,10 @@ struct decide_facts {
     struct key_text_verdict text;
     struct net_addr client; /* NET_NONE: not known */
     struct country country;
-    struct scope_set wanted;         /* all of these */
-    const struct scope_expr *needs;  /* and this; NULL: no more */
-    int64_t cost;                    /* 1, unless the caller says otherwise */
+    struct scope_set wanted;        /* all of these */
+    const struct scope_expr *needs; /* and this; NULL: no more */
+    int64_t cost;                   /* 1, unless the caller says otherwise */
+    bool is_peek; /* only asked about: no use, so no limit is looked at or charged */
     const struct scope_names *names; /* of all scopes here; NULL: the enterprise API's */
     enum err of_rules; /* what the rules of method and path come to: E_OK, or why they refuse */
     const struct scope_expr *rule_needs; /* and this, of the rule that decided; NULL: nothing */

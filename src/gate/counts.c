@@ -25,6 +25,7 @@ void gate_counts_start(void)
         [GATE_NGINX] = S("nginx"),
         [GATE_FORWARD] = S("forward"),
         [GATE_ENVOY] = S("envoy"),
+        [GATE_INTROSPECT] = S("introspect"),
     };
 
     verdicts = metric_new(&spec, (size_t)GATE_DIALECTS_END * E_CATALOGUE_END);

@@ -27,6 +27,7 @@ struct dialect {
     bool client_is_list; /* each proxy has added to it */
     bool has_settings;   /* in the query of the question; where that is the guarded one's: none */
     bool says_401_or_403_only;
+    bool is_oauth; /* its errors are those of RFC 6749 */
 };
 
 static const struct dialect nginx = {
@@ -56,7 +57,14 @@ static const struct dialect envoy = {
     .client_is_list = true,
 };
 
-static const struct dialect *const dialects[] = {&nginx, &forward, &envoy};
+/* Its question is read in introspect.c; its errors are written here. */
+static const struct dialect introspect = {
+    .name = GATE_INTROSPECT,
+    .path = S("/oauth2/introspect"),
+    .is_oauth = true,
+};
+
+static const struct dialect *const dialects[] = {&nginx, &forward, &envoy, &introspect};
 
 static const struct dialect *dialect_of(str path)
 {
@@ -249,6 +257,40 @@ static void forbid_keeping(struct http_reply *out)
     http_reply_field(out, S("cache-control"), S("no-store"));
 }
 
+/* RFC 6749 section 5.2: no quotation mark, no backslash, nothing beyond ASCII. */
+static str description_of(struct arena *arena, str text)
+{
+    char *p = arena_alloc(arena, text.n);
+
+    for (size_t i = 0; i < text.n; i++) {
+        bool is_plain = text.p[i] >= ' ' && text.p[i] <= '~';
+        p[i] = text.p[i] == '"' || text.p[i] == '\\' ? '\'' : is_plain ? text.p[i] : '.';
+    }
+    return (str){p, text.n};
+}
+
+static str oauth_error(int status)
+{
+    if (status == 401)
+        return S("invalid_client");
+    if (status == 503)
+        return S("temporarily_unavailable");
+    return status >= 500 ? S("server_error") : S("invalid_request");
+}
+
+static void move_into_oauth(const struct cx *told, const struct err_info *info,
+                            struct http_reply *out)
+{
+    str detail = told->failure.detail.n ? told->failure.detail : info->cause;
+
+    buf_clear(&out->body);
+    struct json_out j = http_reply_json(out, info->status);
+    json_open_object(&j, STR_NONE);
+    json_put_text(&j, S("error"), oauth_error(info->status));
+    json_put_text(&j, S("error_description"), description_of(told->arena, detail));
+    json_close_object(&j);
+}
+
 static void refuse(const struct cx *told, const struct dialect *d, enum err e,
                    struct http_reply *out)
 {
@@ -258,6 +300,10 @@ static void refuse(const struct cx *told, const struct dialect *d, enum err e,
 
     http_reply_problem(told, &unnamed, e, out);
     forbid_keeping(out);
+    if (d->is_oauth) {
+        move_into_oauth(told, info, out);
+        return;
+    }
     http_reply_field(out, S("x-auth-status"), arena_printf(told->arena, "%d", info->status));
     http_reply_field(out, S("x-auth-code"), info->code);
     if (d->says_401_or_403_only)

@@ -52,6 +52,10 @@ enum err gate_learn_rules(struct cx *cx);
 void gate_hear(str kind, str subject);
 enum err gate_begin(struct cx *cx);
 
+/* The token in Authorization: Bearer, or Basic with the token as the password, as OAuth's clients
+ * send theirs. Else *out holds none. */
+void gate_take_token(struct arena *arena, const struct secret *authorization, struct secret *out);
+
 enum gate_door {
     GATE_KNOWN,
     GATE_REFUSED,   /* cx->failure says why */
@@ -71,7 +75,7 @@ enum gate_door gate_judge_gateway(struct cx *cx, const struct http_req *req, str
 /* After GATE_ASK_STORE. E_GATEWAY_NOT_TRUSTED, E_STORE_DOWN */
 enum err gate_admit_gateway(struct cx *cx, const struct http_req *req, struct principal *out);
 
-/* Is this the path of a gateway's dialect? Then its refusals are written by gate_refuse. */
+/* Is this the path of a dialect of its own? Then its refusals are written by gate_refuse. */
 bool gate_owns(str path);
 void gate_refuse(const struct cx *cx, const struct http_req *req, enum err e,
                  struct http_reply *out);

@@ -26,6 +26,7 @@ static struct decide_facts facts_of(const struct cx *cx, const struct gate_quest
         .client = question->client,
         .needs = question->needs.n ? &question->needs : NULL,
         .cost = question->cost,
+        .is_peek = question->is_peek,
     };
 }
 
@@ -82,6 +83,7 @@ static void note(const struct cx *told, const struct gate_verdict *verdict)
         [GATE_NGINX] = "/gate/nginx",
         [GATE_FORWARD] = "/gate/forward",
         [GATE_ENVOY] = HTTP_GUARDED_PATH,
+        [GATE_INTROSPECT] = "/oauth2/introspect",
     };
 
     if (verdict->answer.is_known)

@@ -12,13 +12,21 @@
 
 bool gate_api_exists(str id);
 
-enum gate_dialect { GATE_JSON, GATE_NGINX, GATE_FORWARD, GATE_ENVOY, GATE_DIALECTS_END };
+enum gate_dialect {
+    GATE_JSON,
+    GATE_NGINX,
+    GATE_FORWARD,
+    GATE_ENVOY,
+    GATE_INTROSPECT,
+    GATE_DIALECTS_END,
+};
 
 /* Texts are loans from the request. */
 struct gate_question {
     enum gate_dialect dialect;
     str api;            /* STR_NONE: GATE_API */
     str method, target; /* of the guarded request, as its client sent them; STR_NONE: not told */
+    bool is_peek;       /* see struct decide_facts */
     bool needs_request; /* it is about a request: without method and target there is no answer */
     const struct secret *key; /* NULL: none was sent */
     bool is_key_twice;

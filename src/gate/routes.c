@@ -277,6 +277,8 @@ const struct route gate_routes[] = {
     {HTTP_POST, "/gate/verify", GATE, post_verify, .is_instant = true, .is_harmless_twice = true},
     {HTTP_POST, "/gate/verify/batch", GATE, post_batch, .body_max_bytes = BATCH_BODY_MAX_BYTES,
      .is_harmless_twice = true},
+    {HTTP_POST, "/oauth2/introspect", GATE, gate_introspect, .is_instant = true,
+     .is_harmless_twice = true},
     {HTTP_ANY, "/gate/nginx", GATEWAY, gate_nginx, .is_instant = true, .is_harmless_twice = true},
     {HTTP_ANY, "/gate/forward", GATEWAY, gate_forward, .is_instant = true,
      .is_harmless_twice = true},

@@ -7,6 +7,7 @@
 
 #include "base/banned.h"
 #include "base/mem.h"
+#include "crypto/base64url.h"
 
 enum { ID_TEXT_BYTES = 40 };
 
@@ -126,4 +127,36 @@ bool gate_tokens_find(struct arena *arena, const struct secret *token, str *id)
         *id = arena_dup(arena, str_of(found->id));
     pthread_rwlock_unlock(&lock);
     return found != NULL;
+}
+
+/* ---- where it stands ---- */
+
+/* RFC 7617 section 2: base64 of "user:password"; whoever the user is. */
+static str password_of(struct arena *arena, str text)
+{
+    str copy = arena_dup(arena, text);
+    char *p = (char *)copy.p;
+    str pair;
+
+    while (copy.n && p[copy.n - 1] == '=')
+        copy.n--;
+    for (size_t i = 0; i < copy.n; i++)
+        p[i] = p[i] == '+' ? '-' : p[i] == '/' ? '_' : p[i];
+    if (!base64url_read(arena, copy, &pair))
+        return STR_NONE;
+    str_cut(&pair, S(":"));
+    return pair;
+}
+
+void gate_take_token(struct arena *arena, const struct secret *authorization, struct secret *out)
+{
+    str text = secret_reveal(authorization);
+    str scheme = str_cut(&text, S(" "));
+
+    text = str_trim(text);
+    if (str_ieq(scheme, S("Basic")))
+        text = password_of(arena, text);
+    else if (!str_ieq(scheme, S("Bearer")))
+        text = STR_NONE;
+    secret_set(out, str_is_none(text) ? S("") : text);
 }

@@ -94,7 +94,7 @@ static void answer(struct arena *arena, const struct cached_secret *secret,
         .home_employer_id = employer_id,
         .scopes = out->key.scopes,
     };
-    if (out->verdict.code == E_OK)
+    if (out->verdict.code == E_OK && !facts->is_peek)
         usage_note(&table.used, key, secret->key, facts->now.wall_ms, &facts->client);
     /* Looked at first: a line that is only read is shared by all processors. */
     if (!atomic_load_explicit(&key->is_hot, memory_order_relaxed))

@@ -64,7 +64,7 @@ const keptRows = (instance: Instance): string[] => keptText(instance).split("\n"
 type Operation = (typeof operations)[number];
 const isOpen = (each: Operation): boolean => ["login", "logout", "resetPassword"].includes(each.id);
 /** Sent again, it finds nothing more to do. */
-const isHarmlessTwice = (each: Operation): boolean => ["archiveAudit", "verifyKey", "verifyKeys"].includes(each.id);
+const isHarmlessTwice = (each: Operation): boolean => ["archiveAudit", "verifyKey", "verifyKeys", "introspectKey"].includes(each.id);
 const changes = operations.filter((each) => each.method !== "GET" && !isOpen(each) && !isHarmlessTwice(each));
 
 // ---- answering again ----

@@ -641,6 +641,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/oauth2/introspect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Judge a key as OAuth 2.0 introspection
+         * @description RFC 7662, for resource servers that speak it. The caller sends a gate token, as Bearer or as
+         *     the password of Basic. It is a question and no use: nothing is counted or taken from a limit,
+         *     and no rule of method and path is asked. Errors are those of RFC 6749.
+         */
+        post: operations["introspectKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/gate/nginx": {
         parameters: {
             query?: never;
@@ -1356,6 +1378,37 @@ export interface components {
             gateTokens: components["schemas"]["GateToken"][];
             nextCursor: components["schemas"]["NextCursor"];
         };
+        Introspection: {
+            /** @constant */
+            active: false;
+        } | {
+            /** @constant */
+            active: true;
+            /**
+             * @description What the key may do, with spaces between.
+             * @example export:create fhir:read
+             */
+            scope: string;
+            /** @description The key's id. */
+            client_id: string;
+            /** @description The employer's id. */
+            sub: string;
+            /** @constant */
+            token_type: "api_key";
+            /** @description The second at which it stops working. */
+            exp?: number;
+            /** @description The second from which it works. */
+            nbf?: number;
+            /** @description `public_url`. */
+            iss: string;
+            keyId: components["schemas"]["ApiKeyId"];
+            employerId: components["schemas"]["EmployerId"];
+        };
+        OAuthError: {
+            /** @enum {string} */
+            error: "invalid_request" | "invalid_client" | "temporarily_unavailable" | "server_error";
+            error_description: string;
+        };
         GateRule: {
             /** @description `*`: any. `GET` takes `HEAD` too. */
             method: string;
@@ -1883,8 +1936,24 @@ export interface components {
                 };
             };
         };
-        /** @description Bad Request: MALFORMED_REQUEST. */
+        /** @description Bad Request: MALFORMED_REQUEST, MALFORMED_FORM. */
         Refused400M: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 400;
+                    /** @enum {unknown} */
+                    code?: "MALFORMED_REQUEST" | "MALFORMED_FORM";
+                };
+                "application/json": components["schemas"]["OAuthError"];
+            };
+        };
+        /** @description Bad Request: MALFORMED_REQUEST. */
+        Refused400N: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
@@ -1901,7 +1970,7 @@ export interface components {
             };
         };
         /** @description Bad Request: MALFORMED_REQUEST, GATE_QUESTION_INVALID, AMBIGUOUS_PATH. */
-        Refused400N: {
+        Refused400O: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
@@ -2001,8 +2070,25 @@ export interface components {
                 };
             };
         };
-        /** @description Unauthorized: MISSING_CREDENTIALS, INVALID_API_KEY, API_KEY_REVOKED, API_KEY_INACTIVE, API_KEY_NOT_YET_VALID, API_KEY_EXPIRED. */
+        /** @description Unauthorized: MISSING_CREDENTIALS, GATE_TOKEN_INVALID. */
         Refused401F: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "www-authenticate": components["headers"]["WwwAuthenticate"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 401;
+                    /** @enum {unknown} */
+                    code?: "MISSING_CREDENTIALS" | "GATE_TOKEN_INVALID";
+                };
+                "application/json": components["schemas"]["OAuthError"];
+            };
+        };
+        /** @description Unauthorized: MISSING_CREDENTIALS, INVALID_API_KEY, API_KEY_REVOKED, API_KEY_INACTIVE, API_KEY_NOT_YET_VALID, API_KEY_EXPIRED. */
+        Refused401G: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
@@ -2323,6 +2409,22 @@ export interface components {
         Refused408D: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 408;
+                    /** @enum {unknown} */
+                    code?: "REQUEST_TIMEOUT";
+                };
+                "application/json": components["schemas"]["OAuthError"];
+            };
+        };
+        /** @description Request Timeout: REQUEST_TIMEOUT. */
+        Refused408E: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
                 ratelimit: components["headers"]["RateLimit"];
                 [name: string]: unknown;
@@ -2592,6 +2694,22 @@ export interface components {
         Refused413D: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 413;
+                    /** @enum {unknown} */
+                    code?: "BODY_TOO_LARGE";
+                };
+                "application/json": components["schemas"]["OAuthError"];
+            };
+        };
+        /** @description Content Too Large: BODY_TOO_LARGE. */
+        Refused413E: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
                 ratelimit: components["headers"]["RateLimit"];
                 [name: string]: unknown;
@@ -2658,6 +2776,22 @@ export interface components {
         Refused414D: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 414;
+                    /** @enum {unknown} */
+                    code?: "URI_TOO_LONG";
+                };
+                "application/json": components["schemas"]["OAuthError"];
+            };
+        };
+        /** @description URI Too Long: URI_TOO_LONG. */
+        Refused414E: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
                 ratelimit: components["headers"]["RateLimit"];
                 [name: string]: unknown;
@@ -2720,6 +2854,22 @@ export interface components {
                 };
             };
         };
+        /** @description Unsupported Media Type: UNSUPPORTED_MEDIA_TYPE. */
+        Refused415D: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 415;
+                    /** @enum {unknown} */
+                    code?: "UNSUPPORTED_MEDIA_TYPE";
+                };
+                "application/json": components["schemas"]["OAuthError"];
+            };
+        };
         /** @description Expectation Failed: EXPECTATION_FAILED. */
         Refused417A: {
             headers: {
@@ -2771,6 +2921,22 @@ export interface components {
         };
         /** @description Expectation Failed: EXPECTATION_FAILED. */
         Refused417D: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 417;
+                    /** @enum {unknown} */
+                    code?: "EXPECTATION_FAILED";
+                };
+                "application/json": components["schemas"]["OAuthError"];
+            };
+        };
+        /** @description Expectation Failed: EXPECTATION_FAILED. */
+        Refused417E: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
@@ -2960,6 +3126,22 @@ export interface components {
         Refused431D: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 431;
+                    /** @enum {unknown} */
+                    code?: "HEADERS_TOO_LARGE";
+                };
+                "application/json": components["schemas"]["OAuthError"];
+            };
+        };
+        /** @description Request Header Fields Too Large: HEADERS_TOO_LARGE. */
+        Refused431E: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
                 ratelimit: components["headers"]["RateLimit"];
                 [name: string]: unknown;
@@ -3026,6 +3208,22 @@ export interface components {
         Refused500D: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 500;
+                    /** @enum {unknown} */
+                    code?: "INTERNAL_ERROR";
+                };
+                "application/json": components["schemas"]["OAuthError"];
+            };
+        };
+        /** @description Internal Server Error: INTERNAL_ERROR. */
+        Refused500E: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
                 ratelimit: components["headers"]["RateLimit"];
                 [name: string]: unknown;
@@ -3090,6 +3288,22 @@ export interface components {
         };
         /** @description Not Implemented: NOT_IMPLEMENTED. */
         Refused501D: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 501;
+                    /** @enum {unknown} */
+                    code?: "NOT_IMPLEMENTED";
+                };
+                "application/json": components["schemas"]["OAuthError"];
+            };
+        };
+        /** @description Not Implemented: NOT_IMPLEMENTED. */
+        Refused501E: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
@@ -3205,8 +3419,25 @@ export interface components {
                 };
             };
         };
-        /** @description Service Unavailable: OVERLOADED, SHUTTING_DOWN. */
+        /** @description Service Unavailable: STORE_DOWN, KEYS_NOT_CURRENT, OVERLOADED, SHUTTING_DOWN. */
         Refused503G: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "retry-after": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 503;
+                    /** @enum {unknown} */
+                    code?: "STORE_DOWN" | "KEYS_NOT_CURRENT" | "OVERLOADED" | "SHUTTING_DOWN";
+                };
+                "application/json": components["schemas"]["OAuthError"];
+            };
+        };
+        /** @description Service Unavailable: OVERLOADED, SHUTTING_DOWN. */
+        Refused503H: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
@@ -3224,7 +3455,7 @@ export interface components {
             };
         };
         /** @description Service Unavailable: GATEWAY_NOT_TRUSTED, STORE_DOWN, KEYS_NOT_CURRENT, OVERLOADED, SHUTTING_DOWN. */
-        Refused503H: {
+        Refused503I: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
@@ -3292,6 +3523,22 @@ export interface components {
         };
         /** @description HTTP Version Not Supported: HTTP_VERSION_NOT_SUPPORTED. */
         Refused505D: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 505;
+                    /** @enum {unknown} */
+                    code?: "HTTP_VERSION_NOT_SUPPORTED";
+                };
+                "application/json": components["schemas"]["OAuthError"];
+            };
+        };
+        /** @description HTTP Version Not Supported: HTTP_VERSION_NOT_SUPPORTED. */
+        Refused505E: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
@@ -5013,6 +5260,51 @@ export interface operations {
             505: components["responses"]["Refused505A"];
         };
     };
+    introspectKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": {
+                    /** @description The key. */
+                    token: string;
+                    /** @description Not needed; there is one kind. */
+                    token_type_hint?: string;
+                    /** @description The end client's. Without it a key with address rules is not active. */
+                    client_address?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Whether it is active; if not, nothing else is told. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "cache-control": "no-store";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Introspection"];
+                };
+            };
+            400: components["responses"]["Refused400M"];
+            401: components["responses"]["Refused401F"];
+            408: components["responses"]["Refused408D"];
+            413: components["responses"]["Refused413D"];
+            414: components["responses"]["Refused414D"];
+            415: components["responses"]["Refused415D"];
+            417: components["responses"]["Refused417D"];
+            431: components["responses"]["Refused431D"];
+            500: components["responses"]["Refused500D"];
+            501: components["responses"]["Refused501D"];
+            503: components["responses"]["Refused503G"];
+            505: components["responses"]["Refused505D"];
+        };
+    };
     gateNginx: {
         parameters: {
             query?: {
@@ -5050,7 +5342,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            400: components["responses"]["Refused400M"];
+            400: components["responses"]["Refused400N"];
             /** @description It carries no key, or none that is good. */
             401: {
                 headers: {
@@ -5081,15 +5373,15 @@ export interface operations {
                 };
                 content?: never;
             };
-            408: components["responses"]["Refused408D"];
-            413: components["responses"]["Refused413D"];
-            414: components["responses"]["Refused414D"];
-            417: components["responses"]["Refused417D"];
-            431: components["responses"]["Refused431D"];
-            500: components["responses"]["Refused500D"];
-            501: components["responses"]["Refused501D"];
-            503: components["responses"]["Refused503G"];
-            505: components["responses"]["Refused505D"];
+            408: components["responses"]["Refused408E"];
+            413: components["responses"]["Refused413E"];
+            414: components["responses"]["Refused414E"];
+            417: components["responses"]["Refused417E"];
+            431: components["responses"]["Refused431E"];
+            500: components["responses"]["Refused500E"];
+            501: components["responses"]["Refused501E"];
+            503: components["responses"]["Refused503H"];
+            505: components["responses"]["Refused505E"];
         };
     };
     gateForward: {
@@ -5129,19 +5421,19 @@ export interface operations {
                 };
                 content?: never;
             };
-            400: components["responses"]["Refused400N"];
-            401: components["responses"]["Refused401F"];
+            400: components["responses"]["Refused400O"];
+            401: components["responses"]["Refused401G"];
             403: components["responses"]["Refused403G"];
-            408: components["responses"]["Refused408D"];
-            413: components["responses"]["Refused413D"];
-            414: components["responses"]["Refused414D"];
-            417: components["responses"]["Refused417D"];
+            408: components["responses"]["Refused408E"];
+            413: components["responses"]["Refused413E"];
+            414: components["responses"]["Refused414E"];
+            417: components["responses"]["Refused417E"];
             429: components["responses"]["Refused429D"];
-            431: components["responses"]["Refused431D"];
-            500: components["responses"]["Refused500D"];
-            501: components["responses"]["Refused501D"];
-            503: components["responses"]["Refused503H"];
-            505: components["responses"]["Refused505D"];
+            431: components["responses"]["Refused431E"];
+            500: components["responses"]["Refused500E"];
+            501: components["responses"]["Refused501E"];
+            503: components["responses"]["Refused503I"];
+            505: components["responses"]["Refused505E"];
         };
     };
     gateEnvoy: {
@@ -5173,19 +5465,19 @@ export interface operations {
                 };
                 content?: never;
             };
-            400: components["responses"]["Refused400N"];
-            401: components["responses"]["Refused401F"];
+            400: components["responses"]["Refused400O"];
+            401: components["responses"]["Refused401G"];
             403: components["responses"]["Refused403G"];
-            408: components["responses"]["Refused408D"];
-            413: components["responses"]["Refused413D"];
-            414: components["responses"]["Refused414D"];
-            417: components["responses"]["Refused417D"];
+            408: components["responses"]["Refused408E"];
+            413: components["responses"]["Refused413E"];
+            414: components["responses"]["Refused414E"];
+            417: components["responses"]["Refused417E"];
             429: components["responses"]["Refused429D"];
-            431: components["responses"]["Refused431D"];
-            500: components["responses"]["Refused500D"];
-            501: components["responses"]["Refused501D"];
-            503: components["responses"]["Refused503H"];
-            505: components["responses"]["Refused505D"];
+            431: components["responses"]["Refused431E"];
+            500: components["responses"]["Refused500E"];
+            501: components["responses"]["Refused501E"];
+            503: components["responses"]["Refused503I"];
+            505: components["responses"]["Refused505E"];
         };
     };
     listGateTokens: {
