@@ -136,28 +136,53 @@ enum err store_watch_read(struct store_watch *watch, struct arena *arena,
 
 /* ---- waiting ---- */
 
-static bool is_notified(struct pg_conn *c)
+/* "12 1766480000000000 key key_06b3…", as change_announce writes it. */
+static bool read_told(struct arena *arena, const char *payload, struct store_change *out)
+{
+    str rest = str_of(payload);
+    str number = str_cut(&rest, S(" "));
+    str at_us = str_cut(&rest, S(" "));
+    str kind = str_cut(&rest, S(" "));
+    uint64_t place[2];
+
+    if (str_is_none(rest) || !str_parse_u64(number, INT64_MAX, &place[0]) ||
+        !str_parse_u64(at_us, INT64_MAX, &place[1]))
+        return false;
+    *out = (struct store_change){.place = {(int64_t)place[0], (int64_t)place[1]},
+                                 .kind = arena_dup(arena, kind),
+                                 .subject = arena_dup(arena, rest)};
+    return true;
+}
+
+/* False: none has come. */
+static bool take_notified(struct pg_conn *c, struct arena *arena, struct store_change *told,
+                          size_t max, size_t *n)
 {
     bool is_any = false;
 
-    for (PGnotify *n; c->db && (n = PQnotifies(c->db)); is_any = true)
-        PQfreemem(n);
+    for (PGnotify *notify; c->db && (notify = PQnotifies(c->db)); is_any = true) {
+        if (*n < max && read_told(arena, notify->extra, &told[*n]))
+            ++*n;
+        PQfreemem(notify);
+    }
     return is_any;
 }
 
-void store_watch_wait(struct store_watch *watch, int stop_fd, int timeout_ms)
+void store_watch_wait(struct store_watch *watch, struct arena *arena, int stop_fd, int timeout_ms,
+                      struct store_change *told, size_t max, size_t *n)
 {
     struct pollfd fds[2] = {
         {.fd = stop_fd, .events = POLLIN},
         {.fd = watch->conn.db ? PQsocket(watch->conn.db) : -1, .events = POLLIN}};
 
+    *n = 0;
     /* One that came with the last answer has been read by libpq, and wakes no poll. */
-    if (is_notified(&watch->conn))
+    if (take_notified(&watch->conn, arena, told, max, n))
         return;
     if (poll(fds, 2, timeout_ms) <= 0 || !fds[1].revents)
         return;
     if (PQconsumeInput(watch->conn.db))
-        is_notified(&watch->conn);
+        take_notified(&watch->conn, arena, told, max, n);
     else
         pg_conn_close(&watch->conn);
 }

@@ -47,8 +47,14 @@ enum err store_watch_read(struct store_watch *watch, struct arena *arena,
                           const struct store_place *after, struct store_change *list, size_t max,
                           size_t *n);
 
-/* Until there may be something to read, stop_fd is readable, or the time is over. */
-void store_watch_wait(struct store_watch *watch, int stop_fd, int timeout_ms);
+/*
+ * Until there may be something to read, stop_fd is readable, or the time is over.
+ *
+ * told, n  up to max changes that came with the news, committed already: who forgets what they name
+ *          at once is ahead of who reads first. Some may be missing, and all will be read again.
+ */
+void store_watch_wait(struct store_watch *watch, struct arena *arena, int stop_fd, int timeout_ms,
+                      struct store_change *told, size_t max, size_t *n);
 
 /* In a transaction: forget changes older than that, except the newest. */
 enum err store_changes_sweep(struct tx *tx, int64_t older_than_ms);

@@ -27,6 +27,7 @@ enum {
     CURRENT_FOR_MS = 2500,
     AGAIN_AFTER_MS = 250,
     READ_MAX = 1000,
+    TOLD_MAX = 64,
 };
 
 /* Longer than any node is expected to be cut off; one that was believes nothing it had read. */
@@ -56,7 +57,14 @@ static struct {
     atomic_bool stops;
 
     bool has_place;
-    struct store_place place; /* of the last change that was told */
+    struct store_place place; /* of the last change that was read */
+
+    /* Changes whose names came with the news: those numbers took effect then. */
+    struct told {
+        int64_t number;
+        int64_t at_ns;
+    } told[TOLD_MAX];
+    size_t n_told;
 
     atomic_bool is_running;
     atomic_bool is_lost;
@@ -119,11 +127,29 @@ static void note_polled(int64_t began_ms)
 
 /* ---- following ---- */
 
-static void tell(const struct store_change *change, int64_t read_at_ns)
+static void tell(const struct store_change *change)
 {
     for (size_t i = 0; i < stream.n_subscribers; i++)
         stream.subscribers[i].changed(change->kind, change->subject);
-    metric_observe(stream.delays, 0, change->age_us * 1000 + time_mono_ns() - read_at_ns);
+}
+
+static const struct told *find_told(int64_t number)
+{
+    for (size_t i = 0; i < stream.n_told; i++)
+        if (stream.told[i].number == number)
+            return &stream.told[i];
+    return NULL;
+}
+
+/* One that the news has named has had its effect: then only its place is new. */
+static void take(const struct store_change *change, int64_t read_at_ns)
+{
+    const struct told *told = find_told(change->place.number);
+
+    if (!told)
+        tell(change);
+    int64_t effect_at_ns = told ? told->at_ns : time_mono_ns();
+    metric_observe(stream.delays, 0, change->age_us * 1000 + effect_at_ns - read_at_ns);
     atomic_fetch_add(&stream.n_applied, 1);
     stream.place = change->place;
 }
@@ -154,7 +180,7 @@ static enum err read_once(struct arena *arena, size_t *n)
     note_answered();
     int64_t read_at_ns = time_mono_ns();
     for (size_t i = 0; i < *n; i++)
-        tell(&list[i], read_at_ns);
+        take(&list[i], read_at_ns);
     return E_OK;
 }
 
@@ -215,12 +241,30 @@ static enum err poll_once(void)
     return e;
 }
 
+/*
+ * A poll is a question to a database whose machine may be busy; what the news itself names takes
+ * effect before it. That alone would miss what comes while there is no connection, and is no place
+ * to go on from: the poll that follows reads it.
+ */
+static void wait_for_news(int timeout_ms)
+{
+    DROP(arena) struct arena *arena = arena_new();
+    struct store_change list[TOLD_MAX];
+
+    store_watch_wait(stream.watch, arena, stream.stop_fd, timeout_ms, list, TOLD_MAX,
+                     &stream.n_told);
+    for (size_t i = 0; i < stream.n_told; i++) {
+        tell(&list[i]);
+        stream.told[i] = (struct told){list[i].place.number, time_mono_ns()};
+    }
+}
+
 static void *run(void *arg)
 {
     (void)arg;
     while (!atomic_load(&stream.stops)) {
         enum err e = poll_once();
-        store_watch_wait(stream.watch, stream.stop_fd, e == E_OK ? POLL_EVERY_MS : AGAIN_AFTER_MS);
+        wait_for_news(e == E_OK ? POLL_EVERY_MS : AGAIN_AFTER_MS);
     }
     return NULL;
 }

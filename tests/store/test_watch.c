@@ -2,6 +2,7 @@
 #include "fixture.h"
 
 #include <pthread.h>
+#include <string.h>
 
 #include "store/watch.h"
 
@@ -215,7 +216,7 @@ static int64_t wait_ms(struct watching *w, int timeout_ms)
 {
     int64_t began_ms = time_mono_ms();
 
-    store_watch_wait(w->watch, -1, timeout_ms);
+    store_watch_wait(w->watch, w->f.arena, -1, timeout_ms, w->list, LIST_MAX, &w->n);
     return time_mono_ms() - began_ms;
 }
 
@@ -232,10 +233,40 @@ static void waiting_ends_with_an_announcement_or_the_time(void **state)
     pthread_t thread;
 
     assert_true(wait_ms(w, 300) >= 299);
+    assert_int_equal(w->n, 0);
     pthread_create(&thread, NULL, announce_soon, w);
     assert_true(wait_ms(w, 20000) < 15000);
     pthread_join(thread, NULL);
     expect(w, "wake");
+}
+
+static void news_names_what_has_changed_and_it_is_read_all_the_same(void **state)
+{
+    struct watching *w = *state;
+
+    assert_int_equal(announce(w, &(struct announcing){.subject = "two words"}), E_OK);
+    assert_true(wait_ms(w, 20000) < 15000);
+    assert_int_equal(w->n, 1);
+    assert_true(str_eq(w->list[0].kind, S("key")));
+    assert_true(str_eq(w->list[0].subject, S("two words")));
+    struct store_place told = w->list[0].place;
+    assert_int_equal(read_on(w), E_OK);
+    assert_int_equal(w->n, 1);
+    assert_true(str_eq(w->list[0].subject, S("two words")));
+    assert_int_equal(told.number, w->place.number);
+    assert_int_equal(told.at_us, w->place.at_us);
+}
+
+static void what_is_too_long_to_be_told_is_read(void **state)
+{
+    static char subject[8001];
+    struct watching *w = *state;
+
+    memset(subject, 's', sizeof subject - 1);
+    assert_int_equal(announce(w, &(struct announcing){.subject = subject}), E_OK);
+    assert_true(wait_ms(w, 20000) < 15000);
+    assert_int_equal(w->n, 0);
+    expect(w, subject);
 }
 
 static enum err sweep_in_tx(struct cx *cx, struct tx *tx, void *arg)
@@ -322,6 +353,8 @@ int main(void)
         WATCHING(who_begins_first_and_commits_last_is_read_last),
         WATCHING(nobody_overtakes_an_announcement_that_is_not_committed),
         WATCHING(under_load_no_number_is_skipped),
+        WATCHING(news_names_what_has_changed_and_it_is_read_all_the_same),
+        WATCHING(what_is_too_long_to_be_told_is_read),
         WATCHING(waiting_ends_with_an_announcement_or_the_time),
         WATCHING(the_newest_is_never_swept_and_who_has_read_it_goes_on),
         WATCHING(who_was_away_while_changes_were_swept_is_told),

@@ -1,0 +1,1 @@
+-- One process alone has SQLite open: nobody is told anything.
