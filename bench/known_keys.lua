@@ -19,6 +19,6 @@ function request()
 end
 
 function done(summary)
-  io.write(string.format("%.0f %d\n", summary.requests / (summary.duration / 1e6),
-    summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.timeout))
+  io.write(string.format("%.0f %d %d\n", summary.requests / (summary.duration / 1e6),
+    summary.errors.status + summary.errors.connect + summary.errors.read, summary.errors.timeout))
 end
