@@ -1,4 +1,6 @@
 /* What follows from the settings: what was left open, and what they are only together. */
+#include <unistd.h>
+
 #include "app/config_loader.h"
 #include "base/banned.h"
 
@@ -77,10 +79,20 @@ static struct net_cidr *read_blocks(struct arena *arena, const struct config_lis
     return blocks;
 }
 
-void config_derive_blocks(struct arena *arena, struct config *c)
+static void derive_users(struct arena *arena, struct config *c)
+{
+    c->n_gate_users = c->gate_uids.n ? c->gate_uids.n : 1;
+    c->gate_users = arena_array(arena, c->n_gate_users, sizeof *c->gate_users);
+    c->gate_users[0] = (int64_t)geteuid();
+    for (size_t i = 0; i < c->gate_uids.n; i++)
+        config_find_uid(c->gate_uids.texts[i], &c->gate_users[i]);
+}
+
+void config_derive_lists(struct arena *arena, struct config *c)
 {
     c->proxies = read_blocks(arena, &c->trusted_proxies, &c->n_proxies);
     c->gateways = read_blocks(arena, &c->gate_peers, &c->n_gateways);
+    derive_users(arena, c);
 }
 
 static void check_tls(struct loader *l)
@@ -89,9 +101,10 @@ static void check_tls(struct loader *l)
 
     if (c->tls_cert.n && c->tls_key.n == 0)
         loader_problem(l, S("tls_key"), STR_NONE, STR_NONE, S("is missing; tls_cert needs it"));
-    if (c->tls_cert.n == 0 && (c->tls_key.n || c->tls_client_ca.n))
+    if (c->tls_cert.n == 0 && (c->tls_key.n || c->tls_client_ca.n || c->gate_client_ca.n))
         loader_problem(l, S("tls_cert"), STR_NONE, STR_NONE,
-                       S("is missing; without it tls_key and tls_client_ca mean nothing"));
+                       S("is missing; without it tls_key, tls_client_ca and gate_client_ca mean "
+                         "nothing"));
     if (str_eq(c->tls_client_certificates, S("required")) && c->tls_client_ca.n == 0)
         loader_problem(l, S("tls_client_ca"), STR_NONE, STR_NONE,
                        S("is missing; tls_client_certificates = required needs it"));
@@ -135,7 +148,7 @@ void loader_derive(struct loader *l)
     derive_key_file(l);
     derive_audit_folder(l);
     derive_control_socket(l);
-    config_derive_blocks(l->arena, l->config);
+    config_derive_lists(l->arena, l->config);
     check_tls(l);
     derive_log(l);
     if (l->n_problems == 0)

@@ -61,6 +61,6 @@ void loader_read_file(struct loader *l);
 
 /* What follows from all of them. */
 void loader_derive(struct loader *l);
-void config_derive_blocks(struct arena *arena, struct config *config);
+void config_derive_lists(struct arena *arena, struct config *config);
 
 #endif

@@ -95,5 +95,5 @@ void config_take_over(struct arena *arena, struct config *config, const struct c
     }
     config->log_least = from->log_least;
     config->log_is_json = from->log_is_json;
-    config_derive_blocks(arena, config);
+    config_derive_lists(arena, config);
 }

@@ -2,7 +2,9 @@
 #include "app/config_values.h"
 
 #include <inttypes.h>
+#include <pwd.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "app/units.h"
 #include "base/banned.h"
@@ -159,12 +161,47 @@ static str check_blocks(struct arena *arena, const struct config_list *list)
     return STR_NONE;
 }
 
+enum { USER_MAX_BYTES = 64 };
+
+bool config_find_uid(str user, int64_t *out)
+{
+    uint64_t uid;
+    char name[USER_MAX_BYTES + 1];
+
+    if (str_parse_u64(user, UINT32_MAX - 1, &uid)) {
+        *out = (int64_t)uid;
+        return true;
+    }
+    if (user.n > USER_MAX_BYTES)
+        return false;
+    memcpy(name, user.p, user.n);
+    name[user.n] = '\0';
+    const struct passwd *found = getpwnam(name);
+    if (found)
+        *out = found->pw_uid;
+    return found != NULL;
+}
+
+static str check_users(struct arena *arena, const struct config_list *list)
+{
+    int64_t uid;
+
+    for (size_t i = 0; i < list->n; i++)
+        if (!config_find_uid(list->texts[i], &uid))
+            return arena_printf(arena,
+                                "must be users of this machine, by name or number; there is no "
+                                "user \"%.*s\"",
+                                STR_ARG(list->texts[i]));
+    return STR_NONE;
+}
+
 static const struct config_checks checks[SETTINGS_END] = {
     [SETTING_listen] = {.text = check_listen},
     [SETTING_metrics_listen] = {.text = check_listen},
     [SETTING_public_url] = {.text = check_public_url},
     [SETTING_trusted_proxies] = {.list = check_blocks},
     [SETTING_gate_peers] = {.list = check_blocks},
+    [SETTING_gate_uids] = {.list = check_users},
     [SETTING_database_url] = {.text = check_database_url},
     [SETTING_environment] = {.text = check_name},
     [SETTING_api_vendor] = {.text = check_name},

@@ -56,6 +56,9 @@ const struct config_spec *config_spec(enum setting setting);
 /* SETTINGS_END if there is none of that name. */
 enum setting setting_find(str name);
 
+/* "www-data" or "33". False: there is no such user on this machine. */
+bool config_find_uid(str user, int64_t *out);
+
 /*
  * Check a value and put it into its field; texts are copied into the arena, secrets are not.
  * STR_NONE, or what is valid: the rest of a sentence that starts with the setting's name.

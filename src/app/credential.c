@@ -32,7 +32,8 @@ static bool is_key_misplaced(const struct http_req *req, const struct key_form *
 
 static bool is_operator(const struct http_req *req)
 {
-    return req->is_local && (req->local_uid == 0 || req->local_uid == (int64_t)geteuid());
+    return req->way == HTTP_OVER_CONTROL &&
+           (req->local_uid == 0 || req->local_uid == (int64_t)geteuid());
 }
 
 /* RFC 6750 section 2.1. STR_NONE: another scheme, or a key, which is somebody's mistake. */

@@ -136,11 +136,36 @@ static void check_public(struct doctor *d)
                     "Keys and passwords come in over plain HTTP on %.*s.", STR_ARG(c->listen));
 }
 
+/* A block that nobody can own as a whole is no list of gateways. */
+static bool is_wide(const struct net_cidr *block)
+{
+    return block->prefix < (block->addr.family == NET_V4 ? 8 : 16);
+}
+
+static void check_gateways(struct doctor *d)
+{
+    const struct config *c = d->config;
+
+    for (size_t i = 0; i < c->n_gateways; i++) {
+        if (!is_wide(&c->gateways[i]))
+            continue;
+        doctor_find(d, FINDING_WARNING, "settings.gateways",
+                    S("Name the gateways' own addresses in gate_peers, or give each a token: "
+                      "sallyport gate-tokens create --name NAME."),
+                    "gate_peers lets whoever is in %.*s ask about any key.",
+                    STR_ARG(net_cidr_write(d->arena, &c->gateways[i])));
+        return;
+    }
+    doctor_ok(d, "settings.gateways", "%zu blocks of addresses may ask the gate without a token.",
+              c->n_gateways);
+}
+
 void doctor_listen(struct doctor *d)
 {
     check_port(d, "server.listen", SETTING_listen, d->config->listen);
     check_port(d, "server.metrics", SETTING_metrics_listen, d->config->metrics_listen);
     check_public(d);
+    check_gateways(d);
 }
 
 /* ---- limits ---- */

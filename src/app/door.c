@@ -172,6 +172,8 @@ static enum http_next on_head(void *self, struct http_call *call)
     /* RFC 9110 section 9.3.7: "*" asks about the server as a whole. */
     if (call->req.method == HTTP_OPTIONS && str_eq(call->req.path, S("*")))
         return answer_options(v, S("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+    if (call->req.way == HTTP_OVER_GATE && !str_starts(call->req.path, S("/gate/")))
+        return visit_refuse(v, fail(&v->cx, E_NOT_FOUND, "This socket serves /gate/ alone."));
     enum err e = router_find(&door->router, call->arena, &call->req, &v->route, &allow);
     if (e == E_METHOD_NOT_ALLOWED && call->req.method == HTTP_OPTIONS)
         return answer_options(v, allow);

@@ -108,6 +108,8 @@ static const struct gate_settings *gate_of(struct arena *arena, const struct con
 
     *settings = (struct gate_settings){.peers = config->gateways,
                                        .n_peers = config->n_gateways,
+                                       .uids = config->gate_users,
+                                       .n_uids = config->n_gate_users,
                                        .proxies = config->proxies,
                                        .n_proxies = config->n_proxies};
     return settings;
@@ -134,6 +136,7 @@ struct http_tls_options parts_tls(const struct config *config)
         .cert = path_or_null(config->tls_cert),
         .key = path_or_null(config->tls_key),
         .client_ca = is_off ? NULL : path_or_null(config->tls_client_ca),
+        .gate_ca = path_or_null(config->gate_client_ca),
         .client_cert_is_required = str_eq(config->tls_client_certificates, S("required")),
         .is_1_3_only = str_eq(config->tls_min_version, S("1.3")),
     };

@@ -81,6 +81,7 @@ static struct http_engine_options engine_options(const struct config *config)
     return (struct http_engine_options){
         .listen = config->listen.p,
         .control_socket = config->control_socket.p,
+        .gate_socket = config->gate_socket.n ? config->gate_socket.p : NULL,
         .io_threads = (int)config->io_threads,
         .workers = (int)config->workers,
         .head_timeout_ms = config->head_timeout_ms,
@@ -210,7 +211,7 @@ enum err app_call_local(const struct config *config, enum http_method method, st
         .fields = fields,
         .n_fields = employer.n ? 2 : 1,
         .body = body,
-        .is_local = true,
+        .way = HTTP_OVER_CONTROL,
         .local_uid = geteuid(),
     };
     struct http_reply reply;

@@ -23,6 +23,8 @@ enum { GATE_TOKENS_MAX = 1000, GATE_BATCH_MAX = 1000, GATE_RULES_MAX = 1000 };
 struct gate_settings {
     const struct net_cidr *peers; /* gateways that need no token */
     size_t n_peers;
+    const int64_t *uids; /* users whose programs need none on the gate's Unix socket */
+    size_t n_uids;
     const struct net_cidr *proxies; /* passed over in X-Forwarded-For */
     size_t n_proxies;
 };

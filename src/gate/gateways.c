@@ -4,6 +4,7 @@
  */
 #include "gate/gateways.h"
 
+#include <inttypes.h>
 #include <stdatomic.h>
 
 #include "base/log.h"
@@ -53,8 +54,46 @@ static enum err bad_token(struct cx *cx, const struct http_req *req)
                        "Make one with 'sallyport gate-tokens create --name NAME'.");
 }
 
-/* A token that is sent decides, also where its sender's address would do: so that revoking it has
- * an effect. */
+static bool has_uid(const struct gate_settings *settings, int64_t uid)
+{
+    for (size_t i = 0; i < settings->n_uids; i++)
+        if (settings->uids[i] == uid)
+            return true;
+    return false;
+}
+
+/* The setting that it is trusted by; STR_NONE: none. */
+static str trusted_by(const struct gate_settings *settings, const struct http_req *req)
+{
+    if (net_cidrs_have(settings->peers, settings->n_peers, &req->peer))
+        return S("gate_peers");
+    if (req->way == HTTP_OVER_GATE && has_uid(settings, req->local_uid))
+        return S("gate_uids");
+    if (req->client_cert && req->client_cert->is_gateway)
+        return S("gate_client_ca");
+    return STR_NONE;
+}
+
+static enum err stranger(struct cx *cx, const struct http_req *req)
+{
+    if (req->way == HTTP_OVER_GATE)
+        return not_trusted(cx, req,
+                           arena_printf(cx->arena,
+                                        "It sent no X-Gate-Token, and its user, number %" PRId64
+                                        ", is not in gate_uids.",
+                                        req->local_uid)
+                               .p,
+                           "Put the gateway's user into gate_uids, or let it send a token of "
+                           "'sallyport gate-tokens create'.");
+    return not_trusted(cx, req,
+                       "It sent no X-Gate-Token, its address is not in gate_peers, and it showed "
+                       "no certificate of gate_client_ca.",
+                       "Let the gateway send a token of 'sallyport gate-tokens create', or put "
+                       "its address into gate_peers.");
+}
+
+/* A token that is sent decides, also where its sender would do without: so that revoking it has an
+ * effect. */
 enum gate_door gate_judge_gateway(struct cx *cx, const struct http_req *req, struct principal *out)
 {
     const struct gate_settings *settings = gate_settings();
@@ -66,15 +105,13 @@ enum gate_door gate_judge_gateway(struct cx *cx, const struct http_req *req, str
             IGNORE_ERR(bad_token(cx, req)); /* the door answers it */
         return door;
     }
-    if (net_cidrs_have(settings->peers, settings->n_peers, &req->peer)) {
-        *out = (struct principal){.kind = PRINCIPAL_GATE, .id = S("gate_peers")};
-        return GATE_KNOWN;
+    str setting = trusted_by(settings, req);
+    if (str_is_none(setting)) {
+        IGNORE_ERR(stranger(cx, req)); /* the door answers it */
+        return GATE_REFUSED;
     }
-    IGNORE_ERR(not_trusted(cx, req,
-                           "It sent no X-Gate-Token, and its address is not in gate_peers.",
-                           "Let the gateway send a token of 'sallyport gate-tokens create', or put "
-                           "its address into gate_peers."));
-    return GATE_REFUSED;
+    *out = (struct principal){.kind = PRINCIPAL_GATE, .id = setting};
+    return GATE_KNOWN;
 }
 
 enum err gate_admit_gateway(struct cx *cx, const struct http_req *req, struct principal *out)

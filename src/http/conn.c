@@ -39,7 +39,7 @@ static void on_closed(uv_handle_t *handle)
     let_go_of_exchange(c);
     http_tls_free(c);
     unlink_conn(c);
-    if (!c->is_local)
+    if (c->way != HTTP_OVER_CONTROL)
         atomic_fetch_sub(&loop->engine->n_conns, 1);
     if (c->is_counted)
         http_peers_remove(loop->engine->peers, &c->peer);
@@ -60,7 +60,7 @@ void http_conn_close(struct http_conn *c)
 /* Whoever takes no bytes is sent no more: what the kernel still holds for them is thrown away. */
 static void abort_conn(struct http_conn *c)
 {
-    if (c->is_local || uv_tcp_close_reset(&c->uv.tcp, on_closed) != 0)
+    if (c->way != HTTP_OVER_TCP || uv_tcp_close_reset(&c->uv.tcp, on_closed) != 0)
         http_conn_close(c);
     else
         c->state = CONN_CLOSED;
@@ -400,22 +400,22 @@ static void note_local_peer(struct http_conn *c)
         c->local_uid = (int64_t)peer.uid;
 }
 
-static struct http_conn *conn_new(struct http_loop *loop, bool is_local)
+static struct http_conn *conn_new(struct http_loop *loop, enum http_way way)
 {
     struct http_conn *c = mem_new(sizeof *c);
 
     c->loop = loop;
-    c->is_local = is_local;
+    c->way = way;
     c->local_uid = -1;
     c->uv.handle.data = c;
     c->next = loop->conns;
     if (c->next)
         c->next->prev = c;
     loop->conns = c;
-    if (is_local)
-        uv_pipe_init(&loop->uv, &c->uv.pipe, 0);
-    else
+    if (way == HTTP_OVER_TCP)
         uv_tcp_init(&loop->uv, &c->uv.tcp);
+    else
+        uv_pipe_init(&loop->uv, &c->uv.pipe, 0);
     return c;
 }
 
@@ -457,25 +457,25 @@ static void begin(struct http_conn *c, int n_conns)
         turn_away(c, n_past, "Too many connections are open.");
     else if (c->is_counted && n_past_of_address > 0)
         turn_away(c, n_past_of_address, "Too many connections are open from this address.");
-    else if (c->loop->engine->tls && !c->is_local)
+    else if (c->loop->engine->tls && c->way == HTTP_OVER_TCP)
         http_tls_begin(c);
     else
         http_conn_run(c);
 }
 
-void http_conn_open(struct http_loop *loop, uv_stream_t *listener, bool is_local)
+void http_conn_open(struct http_loop *loop, uv_stream_t *listener, enum http_way way)
 {
-    struct http_conn *c = conn_new(loop, is_local);
+    struct http_conn *c = conn_new(loop, way);
     struct http_engine *engine = loop->engine;
-    int n_conns = is_local ? 0 : atomic_fetch_add(&engine->n_conns, 1) + 1;
+    int n_conns = way == HTTP_OVER_CONTROL ? 0 : atomic_fetch_add(&engine->n_conns, 1) + 1;
 
     if (uv_accept(listener, &c->uv.stream) != 0) {
         http_conn_close(c);
         return;
     }
-    if (is_local)
-        note_local_peer(c);
-    else
+    if (way == HTTP_OVER_TCP)
         note_peer(c);
+    else
+        note_local_peer(c);
     begin(c, n_conns);
 }

@@ -71,6 +71,13 @@ struct http_engine {
     bool is_stopped;
 };
 
+/* Sockets that one loop listens on; -1: none. */
+struct http_fds {
+    int tcp;
+    int control; /* the first loop's alone */
+    int gate;
+};
+
 struct http_loop {
     struct http_engine *engine;
     pthread_t thread;
@@ -78,8 +85,8 @@ struct http_loop {
     uv_loop_t uv;
     uv_tcp_t listener;
     uv_pipe_t control;
-    int listen_fd;  /* until the listener has it, else -1 */
-    int control_fd; /* likewise; -1 on all loops but the first */
+    uv_pipe_t gate;
+    struct http_fds fds; /* each until its listener has it, else -1 */
     uv_async_t wake;
     uv_timer_t sweep;
     uv_idle_t turn; /* runs while handshakes can go on */
@@ -135,7 +142,7 @@ struct http_conn {
     size_t unsent;       /* CONN_WRITE: when the deadline was set */
     struct net_addr peer;
     int64_t local_uid;
-    bool is_local;
+    enum http_way way;
     bool is_counted; /* for its address */
     bool is_reading;
     bool is_eof;
@@ -170,7 +177,7 @@ struct http_exchange {
 
 /* ---- conn.c ---- */
 
-void http_conn_open(struct http_loop *loop, uv_stream_t *listener, bool is_local);
+void http_conn_open(struct http_loop *loop, uv_stream_t *listener, enum http_way way);
 void http_conn_close(struct http_conn *c);
 
 /* Go on as far as the bytes that are here allow. */
@@ -218,8 +225,7 @@ void http_skip_sent(struct http_exchange *x, size_t n);
 /* ---- loop.c ---- */
 
 /* False: it cannot be set up. The sockets are the loop's from then on, in any case. */
-bool http_loop_init(struct http_loop *loop, struct http_engine *engine, int listen_fd,
-                    int control_fd);
+bool http_loop_init(struct http_loop *loop, struct http_engine *engine, const struct http_fds *fds);
 bool http_loop_start(struct http_loop *loop);
 void http_loop_wake(struct http_loop *loop);
 void http_loop_join(struct http_loop *loop);
@@ -246,6 +252,9 @@ const uint8_t *http_loop_random(struct http_loop *loop);
  */
 bool http_listen_tcp(struct arena *arena, const char *text, int *fds, int n, str *address,
                      str *why);
-bool http_listen_control(struct arena *arena, const char *path, int *fd, str *why);
+
+/* A Unix socket, its file with that mode. name: what it is, for *why. */
+bool http_listen_unix(struct arena *arena, const char *name, const char *path, mode_t mode, int *fd,
+                      str *why);
 
 #endif

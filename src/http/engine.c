@@ -1,4 +1,5 @@
 /* Start and stop: settings, sockets, threads. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -30,30 +31,70 @@ static struct http_engine_options with_defaults(const struct http_engine_options
     return o;
 }
 
-static bool open_sockets(struct arena *arena, struct http_engine *engine, int *fds, int *control_fd,
+static void close_fd(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
+static void close_all(const struct http_fds *fds, int n)
+{
+    for (int i = 0; i < n; i++) {
+        close_fd(fds[i].tcp);
+        close_fd(fds[i].control);
+        close_fd(fds[i].gate);
+    }
+}
+
+static bool open_tcp(struct arena *arena, struct http_engine *engine, struct http_fds *fds,
+                     str *why)
+{
+    int n = engine->options.io_threads;
+    int *tcp = arena_array(arena, (size_t)n, sizeof *tcp);
+    bool is_open = http_listen_tcp(arena, engine->options.listen, tcp, n, &engine->address, why);
+
+    for (int i = 0; i < n; i++)
+        fds[i] = (struct http_fds){is_open ? tcp[i] : -1, -1, -1};
+    return is_open;
+}
+
+/* Unix has no SO_REUSEPORT: the loops share one socket, and whoever is first accepts. */
+static bool open_gate(struct arena *arena, const struct http_engine_options *o,
+                      struct http_fds *fds, str *why)
+{
+    if (!http_listen_unix(arena, "gate_socket", o->gate_socket, 0666, &fds[0].gate, why))
+        return false;
+    for (int i = 1; i < o->io_threads; i++)
+        fds[i].gate = fcntl(fds[0].gate, F_DUPFD_CLOEXEC, 0);
+    return true;
+}
+
+static bool open_sockets(struct arena *arena, struct http_engine *engine, struct http_fds *fds,
                          str *why)
 {
     const struct http_engine_options *o = &engine->options;
 
-    if (!http_listen_tcp(arena, o->listen, fds, o->io_threads, &engine->address, why))
-        return false;
-    *control_fd = -1;
-    if (!o->control_socket || http_listen_control(arena, o->control_socket, control_fd, why))
-        return true;
-    for (int i = 0; i < o->io_threads; i++)
-        close(fds[i]);
-    return false;
+    bool are_open =
+        open_tcp(arena, engine, fds, why) &&
+        (!o->control_socket || http_listen_unix(arena, "control_socket", o->control_socket, 0600,
+                                                &fds[0].control, why)) &&
+        (!o->gate_socket || open_gate(arena, o, fds, why));
+    if (!are_open && fds[0].control >= 0)
+        unlink(o->control_socket);
+    if (!are_open)
+        close_all(fds, o->io_threads);
+    return are_open;
 }
 
 /* Every socket belongs to a loop when this returns, so that dropping the engine closes them all. */
-static bool init_loops(struct http_engine *engine, const int *fds, int control_fd)
+static bool init_loops(struct http_engine *engine, const struct http_fds *fds)
 {
     bool are_good = true;
 
     engine->n_loops = engine->options.io_threads;
     engine->loops = mem_new_array((size_t)engine->n_loops, sizeof *engine->loops);
     for (int i = 0; i < engine->n_loops; i++)
-        are_good &= http_loop_init(&engine->loops[i], engine, fds[i], i == 0 ? control_fd : -1);
+        are_good &= http_loop_init(&engine->loops[i], engine, &fds[i]);
     return are_good;
 }
 
@@ -84,20 +125,19 @@ enum err http_engine_start(struct arena *arena, const struct http_engine_options
                            const struct http_service *service, struct http_engine **out, str *why)
 {
     struct http_engine *engine = mem_new(sizeof *engine);
-    int control_fd;
 
     signal(SIGPIPE, SIG_IGN);
     engine->options = with_defaults(options);
     engine->service = service;
     engine->peers = http_peers_new();
     atomic_init(&engine->proxies, options->trusted_proxies);
-    int *fds = arena_array(arena, (size_t)engine->options.io_threads, sizeof *fds);
-    if (!load_tls(arena, engine, why) || !open_sockets(arena, engine, fds, &control_fd, why)) {
-        engine->is_stopped = true; /* the control socket may be another server's */
+    struct http_fds *fds = arena_array(arena, (size_t)engine->options.io_threads, sizeof *fds);
+    if (!load_tls(arena, engine, why) || !open_sockets(arena, engine, fds, why)) {
+        engine->is_stopped = true; /* the files of the sockets may be another server's */
         http_engine_drop(&engine);
         return E_INTERNAL_ERROR;
     }
-    if (!init_loops(engine, fds, control_fd)) {
+    if (!init_loops(engine, fds)) {
         *why = arena_printf(arena, "port of %s is in use (PORT_IN_USE), or cannot be listened on",
                             options->listen);
         http_engine_drop(&engine);
@@ -150,6 +190,8 @@ void http_engine_stop(struct http_engine *engine, int64_t within_ms)
         http_loop_done(&engine->loops[i]);
     if (engine->options.control_socket)
         unlink(engine->options.control_socket);
+    if (engine->options.gate_socket)
+        unlink(engine->options.gate_socket);
 }
 
 void http_engine_drop(struct http_engine **engine)

@@ -411,7 +411,7 @@ static enum http_parse parse(struct http_conn *c, struct http_fault *fault)
     req->peer = c->peer;
     req->is_tls = c->tls != NULL;
     req->client_cert = http_tls_client_cert(c, x->call.arena);
-    req->is_local = c->is_local;
+    req->way = c->way;
     req->local_uid = c->local_uid;
     return verdict;
 }

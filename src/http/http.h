@@ -43,10 +43,19 @@ struct http_field {
     str raw;   /* all bytes between the colon and the line end */
 };
 
-/* The certificate of a client, checked against tls_client_ca. */
+/* The certificate of a client, checked against the authorities of the options. */
 struct http_client_cert {
+    bool is_client;  /* one of client_ca stands behind it */
+    bool is_gateway; /* one of gate_ca does */
     str subject;     /* RFC 2253: "CN=payroll,O=Example" */
     str fingerprint; /* SHA-256 of the certificate (DER), lower-case hex */
+};
+
+/* Where a connection came in. */
+enum http_way {
+    HTTP_OVER_TCP,
+    HTTP_OVER_CONTROL, /* the control socket */
+    HTTP_OVER_GATE,    /* the gate's Unix socket */
 };
 
 struct http_req {
@@ -79,9 +88,9 @@ struct http_req {
     struct net_addr peer;    /* the connection's other end; NET_NONE on a Unix socket */
     bool is_tls;
     const struct http_client_cert *client_cert; /* NULL: none was shown */
-    bool is_local;                              /* came over the control socket */
-    int64_t local_uid;                          /* the peer's uid there, else -1 */
-    str params[HTTP_PARAMS_MAX];                /* {keyId} …, in the order of the pattern */
+    enum http_way way;
+    int64_t local_uid;           /* the peer's uid on a Unix socket, else -1 */
+    str params[HTTP_PARAMS_MAX]; /* {keyId} …, in the order of the pattern */
 };
 
 /* The value of the only field of that name; STR_NONE if absent. *count, if not NULL, says how many
@@ -193,6 +202,7 @@ struct http_tls_options {
     const char *cert;      /* PEM, the whole chain; NULL: no TLS */
     const char *key;       /* PEM */
     const char *client_ca; /* PEM; NULL: no client is asked for a certificate */
+    const char *gate_ca;   /* PEM: likewise, of gateways */
     bool client_cert_is_required;
     bool is_1_3_only;
 };
@@ -222,7 +232,8 @@ void http_tls_look(struct arena *arena, const struct http_tls_options *options,
 
 struct http_engine_options {
     const char *listen;         /* "127.0.0.1:8080", "[::1]:8080"; port 0 picks one */
-    const char *control_socket; /* path, or NULL */
+    const char *control_socket; /* path, or NULL; only its owner may connect */
+    const char *gate_socket;    /* path, or NULL; every user of the machine may connect */
     int io_threads;             /* 0 = one a core */
     int workers;
     int64_t head_timeout_ms;       /* from the first byte of a request to the end of its head */

@@ -150,14 +150,15 @@ bool http_listen_tcp(struct arena *arena, const char *text, int *fds, int n, str
 }
 
 /* A socket file is left behind by a server that was killed; nobody answers on it then. */
-static bool clear_stale(struct arena *arena, const struct sockaddr_un *addr, str *why)
+static bool clear_stale(struct arena *arena, const char *name, const struct sockaddr_un *addr,
+                        str *why)
 {
     struct stat status;
 
     if (lstat(addr->sun_path, &status) != 0)
         return true;
     if (!S_ISSOCK(status.st_mode)) {
-        *why = arena_printf(arena, "control socket %s: a file that is no socket is in its place",
+        *why = arena_printf(arena, "%s %s: a file that is no socket is in its place", name,
                             addr->sun_path);
         return false;
     }
@@ -165,34 +166,36 @@ static bool clear_stale(struct arena *arena, const struct sockaddr_un *addr, str
     bool is_alive = connect(fd, (const struct sockaddr *)addr, sizeof *addr) == 0;
     close(fd);
     if (is_alive) {
-        *why =
-            arena_printf(arena, "control socket %s is in use: another server runs", addr->sun_path);
+        *why = arena_printf(arena, "%s %s is in use: another server runs", name, addr->sun_path);
         return false;
     }
     unlink(addr->sun_path);
     return true;
 }
 
-bool http_listen_control(struct arena *arena, const char *path, int *fd, str *why)
+bool http_listen_unix(struct arena *arena, const char *name, const char *path, mode_t mode, int *fd,
+                      str *why)
 {
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
     str text = str_of(path);
 
     if (text.n >= sizeof addr.sun_path) {
-        *why = arena_printf(arena, "control socket %s: the path is longer than %zu bytes", path,
+        *why = arena_printf(arena, "%s %s: the path is longer than %zu bytes", name, path,
                             sizeof addr.sun_path - 1);
         return false;
     }
     memcpy(addr.sun_path, text.p, text.n);
-    if (!clear_stale(arena, &addr, why))
+    if (!clear_stale(arena, name, &addr, why))
         return false;
     *fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    /* The mode before bind is the mode of the file, so that it is never open to others. */
-    if (*fd < 0 || fchmod(*fd, 0600) != 0 ||
-        bind(*fd, (const struct sockaddr *)&addr, sizeof addr) != 0) {
-        *why = arena_printf(arena, "control socket %s: %s", path, strerror(errno));
+    /* The mode before bind is the mode of the file, so that it is never wider. */
+    if (*fd < 0 || fchmod(*fd, mode) != 0 ||
+        bind(*fd, (const struct sockaddr *)&addr, sizeof addr) != 0 ||
+        chmod(path, mode) != 0) { /* bind took the bits of the umask away */
+        *why = arena_printf(arena, "%s %s: %s", name, path, strerror(errno));
         if (*fd >= 0)
             close(*fd);
+        *fd = -1;
         return false;
     }
     return true;

@@ -58,7 +58,10 @@ static void on_connection(uv_stream_t *listener, int status)
         return;
     if (!uv_is_active((uv_handle_t *)&loop->sweep))
         sweep_every(loop, sweep_ms(&loop->engine->options));
-    http_conn_open(loop, listener, listener == (uv_stream_t *)&loop->control);
+    http_conn_open(loop, listener,
+                   listener == (uv_stream_t *)&loop->control ? HTTP_OVER_CONTROL
+                   : listener == (uv_stream_t *)&loop->gate  ? HTTP_OVER_GATE
+                                                             : HTTP_OVER_TCP);
 }
 
 /* ---- the end ---- */
@@ -84,6 +87,7 @@ static void begin_stop(struct http_loop *loop)
     loop->is_stopping = true;
     close_handle((uv_handle_t *)&loop->listener);
     close_handle((uv_handle_t *)&loop->control);
+    close_handle((uv_handle_t *)&loop->gate);
     for (struct http_conn *c = loop->conns; c; c = c->next)
         if (c->state == CONN_HANDSHAKE || c->state == CONN_IDLE || c->state == CONN_DRAIN)
             http_conn_close(c);
@@ -175,39 +179,42 @@ const uint8_t *http_loop_random(struct http_loop *loop)
 
 /* ---- the thread ---- */
 
-static bool open_listener(struct http_loop *loop)
+static bool open_pipe(uv_pipe_t *pipe, int *fd)
 {
-    loop->listener.data = loop->control.data = loop;
-    if (uv_tcp_open(&loop->listener, loop->listen_fd) != 0)
-        return false;
-    loop->listen_fd = -1;
-    if (uv_listen((uv_stream_t *)&loop->listener, BACKLOG, on_connection) != 0)
-        return false;
-    if (loop->control_fd < 0)
+    if (*fd < 0)
         return true;
-    if (uv_pipe_open(&loop->control, loop->control_fd) != 0)
+    if (uv_pipe_open(pipe, *fd) != 0)
         return false;
-    loop->control_fd = -1;
-    return uv_listen((uv_stream_t *)&loop->control, BACKLOG, on_connection) == 0;
+    *fd = -1;
+    return uv_listen((uv_stream_t *)pipe, BACKLOG, on_connection) == 0;
 }
 
-bool http_loop_init(struct http_loop *loop, struct http_engine *engine, int listen_fd,
-                    int control_fd)
+static bool open_listeners(struct http_loop *loop)
+{
+    loop->listener.data = loop->control.data = loop->gate.data = loop;
+    if (uv_tcp_open(&loop->listener, loop->fds.tcp) != 0)
+        return false;
+    loop->fds.tcp = -1;
+    return uv_listen((uv_stream_t *)&loop->listener, BACKLOG, on_connection) == 0 &&
+           open_pipe(&loop->control, &loop->fds.control) && open_pipe(&loop->gate, &loop->fds.gate);
+}
+
+bool http_loop_init(struct http_loop *loop, struct http_engine *engine, const struct http_fds *fds)
 {
     loop->engine = engine;
-    loop->listen_fd = listen_fd;
-    loop->control_fd = control_fd;
+    loop->fds = *fds;
     loop->date_s = -1;
     pthread_mutex_init(&loop->lock, NULL);
     if (uv_loop_init(&loop->uv) != 0)
         abort();
     uv_tcp_init(&loop->uv, &loop->listener);
     uv_pipe_init(&loop->uv, &loop->control, 0);
+    uv_pipe_init(&loop->uv, &loop->gate, 0);
     uv_timer_init(&loop->uv, &loop->sweep);
     uv_async_init(&loop->uv, &loop->wake, on_wake);
     uv_idle_init(&loop->uv, &loop->turn);
     loop->sweep.data = loop->wake.data = loop->turn.data = loop;
-    return open_listener(loop);
+    return open_listeners(loop);
 }
 
 static void *io_thread(void *arg)
@@ -259,8 +266,9 @@ void http_loop_done(struct http_loop *loop)
     uv_walk(&loop->uv, close_any, NULL);
     uv_run(&loop->uv, UV_RUN_DEFAULT);
     uv_loop_close(&loop->uv);
-    close_fd(loop->listen_fd);
-    close_fd(loop->control_fd);
+    close_fd(loop->fds.tcp);
+    close_fd(loop->fds.control);
+    close_fd(loop->fds.gate);
     while ((x = loop->spares)) {
         loop->spares = x->next;
         http_exchange_free(x);

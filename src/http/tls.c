@@ -604,6 +604,8 @@ const struct http_client_cert *http_tls_client_cert(const struct http_conn *c, s
     struct http_client_cert *out = ARENA_NEW(arena, struct http_client_cert);
     char *hex = arena_alloc(arena, 2 * n + 1);
     hex_write(digest, n, hex);
+    out->is_client = http_tls_is_client(c->tls->ssl);
+    out->is_gateway = http_tls_is_gateway(c->tls->ssl);
     out->subject = http_tls_subject(arena, cert);
     out->fingerprint = (str){hex, 2 * n};
     return out;

@@ -36,6 +36,10 @@ enum err http_tls_context_reload(struct http_tls_context *tls, struct arena *are
 /* A server's side of one connection, under what is loaded now; NULL: there is no memory. */
 SSL *http_tls_context_session(struct http_tls_context *tls);
 
+/* Of a connection whose client has shown a certificate: by whose authorities it is good. */
+bool http_tls_is_client(const SSL *ssl);
+bool http_tls_is_gateway(const SSL *ssl);
+
 /* RFC 2253: "CN=localhost,O=Example". */
 str http_tls_subject(struct arena *arena, const X509 *cert);
 

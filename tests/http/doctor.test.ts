@@ -53,6 +53,9 @@ function finds(report: Report, check: string, level: Finding["level"], message: 
   assert.deepEqual(wrong(report).filter((each) => !each.startsWith(`${check}: `)), []);
 }
 
+/** What it has to say of this check. */
+const said = (report: Report, check: string): string => report.findings.find((each) => each.check === check)?.message ?? "";
+
 /** A store that a server has used and left. */
 async function used(t: TestContext, settings: Settings = {}): Promise<Instance> {
   const instance = new Instance(settings);
@@ -147,6 +150,8 @@ test("ports that are taken, by whom, and addresses that are not here", async (t)
   finds(await doctor(instance, [], { listen: address }), "server.listen", "problem", byUs, /another port in listen/);
   finds(await doctor(instance, [], { metrics_listen: address }), "server.metrics", "problem", byUs, /another port in metrics_listen/);
   finds(await doctor(instance, [], { listen: "203.0.113.1:18080", public_url: "https://x.example" }), "server.listen", "problem", /cannot be listened on/, /address of this machine/);
+  finds(await doctor(instance, [], { gate_peers: "10.0.0.0/8, 0.0.0.0/0" }), "settings.gateways", "warning", /0\.0\.0\.0\/0 ask about any key/, /gate-tokens create/);
+  assert.match(said(await doctor(instance, [], { gate_peers: "10.0.0.0/8, fd00::/16" }), "settings.gateways"), /2 blocks/);
   finds(await doctor(instance, [], { listen: "0.0.0.0:0" }), "settings.public", "warning", /plain HTTP/, /https:/);
   assert.deepEqual(wrong(await doctor(instance, [], { listen: "0.0.0.0:0", public_url: "https://x.example" })), []);
 });
@@ -241,7 +246,6 @@ test("the certificate: none, good, soon over, over, missing, unreadable, of anot
   const good = certs.issue("good", authority, { days: 90 });
   const other = certs.issue("other", authority, { days: 90 });
   const with_ = (issued: Partial<Issued>): Promise<Report> => doctor(instance, [], { tls_cert: issued.cert ?? good.cert, tls_key: issued.key ?? good.key });
-  const said = (report: Report, check: string): string => report.findings.find((each) => each.check === check)?.message ?? "";
 
   assert.match(said(await doctor(instance), "tls.certificate"), /tls_cert is not set: .*plain HTTP/);
   const fine = await with_({});

@@ -142,7 +142,7 @@ static struct answer ask(struct world *w, enum http_method method, const char *p
                            .fields = fields,
                            .n_fields = n,
                            .body = str_of(body),
-                           .is_local = true,
+                           .way = HTTP_OVER_CONTROL,
                            .local_uid = 0};
     struct http_reply reply;
 

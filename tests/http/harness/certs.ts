@@ -32,13 +32,23 @@ export class Certs {
   }
 
   /** For 127.0.0.1 and localhost, as server or client; days may be negative. */
-  issue(name: string, by: Issued, options: { days?: number; rsa?: boolean } = {}): Issued {
+  issue(name: string, by: Issued, options: { days?: number; rsa?: boolean; use?: string } = {}): Issued {
     const issued = { cert: this.path(`${name}.pem`), key: this.path(`${name}.key`) };
     const kind = options.rsa ? ["rsa:2048"] : ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
     this.#openssl("req", "-newkey", ...kind, "-nodes", "-subj", `/CN=${name}`, "-keyout", issued.key, "-out", `${name}.csr`);
-    writeFileSync(this.path(`${name}.ext`), "subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth,clientAuth\n");
+    writeFileSync(this.path(`${name}.ext`), `subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=${options.use ?? "serverAuth,clientAuth"}\n`);
     this.#openssl("x509", "-req", "-in", `${name}.csr`, "-CA", by.cert, "-CAkey", by.key, "-CAcreateserial",
       "-days", String(options.days ?? 30), "-extfile", `${name}.ext`, "-out", issued.cert);
+    return issued;
+  }
+
+  /** An authority under another; what it issues is shown with it. */
+  intermediate(name: string, by: Issued): Issued {
+    const issued = { cert: this.path(`${name}.pem`), key: this.path(`${name}.key`) };
+    this.#openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", `/CN=${name}`, "-keyout", issued.key, "-out", `${name}.csr`);
+    writeFileSync(this.path(`${name}.ext`), "basicConstraints=critical,CA:TRUE\nkeyUsage=keyCertSign\n");
+    this.#openssl("x509", "-req", "-in", `${name}.csr`, "-CA", by.cert, "-CAkey", by.key, "-CAcreateserial",
+      "-days", "30", "-extfile", `${name}.ext`, "-out", issued.cert);
     return issued;
   }
 

@@ -471,6 +471,9 @@ static const char *sample_text(enum setting setting)
         {SETTING_tls_client_ca, "/etc/sallyport/clients.pem"},
         {SETTING_trusted_proxies, "10.0.0.0/8, fd00::/8"},
         {SETTING_gate_peers, "10.1.0.0/16"},
+        {SETTING_gate_client_ca, "/etc/sallyport/gateways.pem"},
+        {SETTING_gate_socket, "/run/sallyport-gate.sock"},
+        {SETTING_gate_uids, "root, 33"},
         {SETTING_control_socket, "/run/sallyport.sock"},
         {SETTING_database_url, "sqlite:/srv/other.db"},
         {SETTING_key_file, "/etc/sallyport/instance.key"},
@@ -559,7 +562,7 @@ static void give_companions(struct world *w, enum setting setting)
     static const enum setting files[] = {SETTING_tls_cert, SETTING_tls_key, SETTING_tls_client_ca};
     char text[WORD_BYTES];
 
-    if (!str_starts(setting_info(setting)->name, S("tls_")))
+    if (!str_starts(setting_info(setting)->name, S("tls_")) && setting != SETTING_gate_client_ca)
         return;
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         if (files[i] == setting)

@@ -115,8 +115,9 @@ static void fill(void *self, struct http_call *call)
         http_reply_field(reply, S("location"), S("a\r\nb: c"));
     } else if (str_ends(path, S("who"))) {
         say(reply, 200,
-            arena_printf(call->arena, "local=%d uid=%lld family=%d", call->req.is_local,
-                         (long long)call->req.local_uid, call->req.peer.family));
+            arena_printf(call->arena, "local=%d uid=%lld family=%d",
+                         call->req.way == HTTP_OVER_CONTROL, (long long)call->req.local_uid,
+                         call->req.peer.family));
     } else {
         say(reply, 200, call->req.body.n ? call->req.body : path);
     }
