@@ -229,11 +229,15 @@ bool parts_follow(struct parts *parts)
            stream_start(parts->store, subscribers, sizeof subscribers / sizeof *subscribers);
 }
 
-/* Whatever a command or the last second left: noted, linked, and its head in the log. */
-static void finish_audit(struct parts *parts)
+/* Whatever a command or the last second left: use of keys; the audit noted, linked, and its head in
+ * the log. */
+static void finish(struct parts *parts)
 {
-    struct cx cx = parts_cx(parts, parts->arena, "finishing the audit");
+    struct cx cx = parts_cx(parts, parts->arena, "flushing usage");
 
+    if (keys_finish(&cx) != E_OK)
+        log_event(&cx, LOG_WARN, "keys.not_finished", F("detail", cx.failure.detail));
+    cx.doing = "finishing the audit";
     if (audit_finish(&cx) != E_OK)
         log_event(&cx, LOG_WARN, "audit.not_finished", F("detail", cx.failure.detail));
 }
@@ -242,7 +246,7 @@ void parts_stop(struct parts *parts)
 {
     stream_stop();
     if (parts->door)
-        finish_audit(parts);
+        finish(parts);
     door_drop(&parts->door);
     store_drop(&parts->store);
     issuers_stop();

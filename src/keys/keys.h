@@ -97,7 +97,8 @@ struct keys_stats {
 
 void keys_count(struct keys_stats *out);
 
-/* Work of each second: write usage down, build the filter of unknown keys. */
+/* Work of each second: write usage down, as much as fits into a part of it; build the filter of
+ * unknown keys. */
 enum err keys_tick(struct cx *cx);
 
 /* ---- for other capabilities ---- */
@@ -119,7 +120,7 @@ enum err keys_learn_store(struct cx *cx);
 void keys_hear(str kind, str subject);
 enum err keys_begin(struct cx *cx);
 
-/* Write last use and counts to the store: each second, and on stop. */
-enum err keys_flush_usage(struct cx *cx);
+/* On stop: write down all usage that there is. */
+enum err keys_finish(struct cx *cx);
 
 #endif

@@ -16,7 +16,14 @@
 #include "keys/trust.h"
 #include "keys/unknown.h"
 
-enum { NOT_CURRENT_RETRY_S = 5 };
+enum {
+    NOT_CURRENT_RETRY_S = 5,
+    /* Of each second: where many keys are in use at once, writing down the use of each would take
+     * more of the machine than their calls. */
+    FLUSH_FOR_MS = 50,
+};
+
+static enum err flush_usage(struct cx *cx, int64_t until_ms);
 
 /* Swapped by a reload; has_imported only ever rises. */
 static struct keys_settings first;
@@ -89,7 +96,7 @@ void keys_count(struct keys_stats *out)
 
 enum err keys_tick(struct cx *cx)
 {
-    enum err flushed = keys_flush_usage(cx);
+    enum err flushed = flush_usage(cx, time_mono_ms() + FLUSH_FOR_MS);
     enum err built = unknown_tick(cx, (struct rate_now){cx->now_ms, time_mono_ns()});
 
     return flushed == E_OK ? built : flushed;
@@ -602,11 +609,13 @@ static int by_id(const void *a, const void *b)
     return str_cmp(((const struct usage *)a)->id, ((const struct usage *)b)->id);
 }
 
-enum err keys_flush_usage(struct cx *cx)
+/* What is not written until then waits, and goes on counting. */
+static enum err flush_usage(struct cx *cx, int64_t until_ms)
 {
     struct flush flush = {.list = arena_array(cx->arena, USAGE_BATCH, sizeof(struct usage))};
 
-    while ((flush.n = table_take_usage(cx->arena, flush.list, USAGE_BATCH)) > 0) {
+    while (time_mono_ms() < until_ms &&
+           (flush.n = table_take_usage(cx->arena, flush.list, USAGE_BATCH)) > 0) {
         /* Other nodes write the same rows each second: in another order they would deadlock. */
         qsort(flush.list, flush.n, sizeof *flush.list, by_id);
         enum err e = store_run(cx, flush_in_tx, &flush);
@@ -616,4 +625,9 @@ enum err keys_flush_usage(struct cx *cx)
         }
     }
     return E_OK;
+}
+
+enum err keys_finish(struct cx *cx)
+{
+    return flush_usage(cx, INT64_MAX);
 }
