@@ -96,16 +96,9 @@ void buf_put_byte(struct buf *b, char c)
 /* By hand: each reply has several, and printf costs more than all the rest of a number. */
 void buf_put_int(struct buf *b, int64_t value)
 {
-    char digits[20];
-    size_t at = sizeof digits;
-    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    char digits[STR_INT_BYTES];
 
-    do
-        digits[--at] = (char)('0' + rest % 10);
-    while (rest /= 10);
-    if (value < 0)
-        digits[--at] = '-';
-    buf_put(b, (str){digits + at, sizeof digits - at});
+    buf_put(b, (str){digits, str_write_int(value, digits)});
 }
 
 void buf_printf(struct buf *b, const char *format, ...)

@@ -47,6 +47,10 @@ str str_cut(str *rest, str separator);
 /* Decimal digits only, no sign, at most `max`; false leaves *out alone. */
 bool str_parse_u64(str s, uint64_t max, uint64_t *out);
 
+/* In decimal; how many bytes. */
+enum { STR_INT_BYTES = 20 };
+size_t str_write_int(int64_t value, char out[STR_INT_BYTES]);
+
 /* The value of one hex digit, or -1. */
 int hex_value(char digit);
 

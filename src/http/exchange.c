@@ -67,16 +67,17 @@ static void clear_or_drop(struct buf *b)
 static void forget_call(struct http_exchange *x)
 {
     const struct http_service *service = x->loop->engine->service;
-    struct arena *arena = x->call.arena;
 
     if (x->is_judged && service->ended)
         service->ended(service->self, &x->call);
-    struct http_reply reply = x->call.reply;
     http_req_drop(&x->call.req);
-    clear_or_drop(&reply.body);
-    http_reply_clear(&reply);
-    arena_reset(arena);
-    x->call = (struct http_call){.arena = arena, .reply = reply};
+    clear_or_drop(&x->call.reply.body);
+    http_reply_clear(&x->call.reply);
+    arena_reset(x->call.arena);
+    x->call.req = (struct http_req){0};
+    x->call.request_id = STR_NONE;
+    x->call.body_max_bytes = 0;
+    x->call.state = NULL;
     clear_or_drop(&x->body);
     clear_or_drop(&x->out);
     release_body(x);

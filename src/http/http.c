@@ -104,10 +104,12 @@ void http_reply_drop(struct http_reply *reply)
 
 void http_reply_clear(struct http_reply *reply)
 {
-    struct buf body = reply->body;
-
-    buf_clear(&body);
-    *reply = (struct http_reply){.status = 0, .body = body};
+    reply->status = 0;
+    reply->content_type = reply->static_body = STR_NONE;
+    reply->n_fields = 0; /* those that were there are looked at by nobody */
+    reply->plan = (struct http_plan){0};
+    reply->closes = reply->is_faulty = false;
+    buf_clear(&reply->body);
 }
 
 void http_reply_field(struct http_reply *reply, str name, str value)
