@@ -1,7 +1,7 @@
 /** Debian's gateways, each with the files of docs/gateways as they are, and a service behind them. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { Agent, createServer, request, type IncomingMessage, type OutgoingHttpHeaders, type Server as HttpServer, type ServerResponse } from "node:http";
 import { connect, createServer as createTcpServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -185,7 +185,34 @@ const prepareHaproxy: Prepare = (folder, at, gateToken) => ({
   env: { ...inEnvironment(at, gateToken), SALLYPORT_LINK: `abns@${folder}` },
 });
 
-export const kinds = { nginx: prepareNginx, caddy: prepareCaddy, haproxy: prepareHaproxy };
+/** The modules that Debian's own apache2.conf has loaded, and those that the page names. */
+const apacheMain = (folder: string): string => `
+ServerRoot ${folder}
+ServerName localhost
+PidFile apache.pid
+ErrorLog error.log
+${process.getuid?.() === 0 ? "User www-data\nGroup www-data" : ""}
+${["mpm_event", "authz_core", "setenvif", "headers", "lua", "proxy", "proxy_http"].map((name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so`).join("\n")}
+ThreadsPerChild 64
+ServerLimit 2
+StartServers 1
+MaxRequestWorkers 128
+Mutex file:${folder}
+DefaultRuntimeDir ${folder}
+Include gateway.conf
+`;
+
+const prepareApache: Prepare = (folder, at, gateToken) => {
+  cpSync(join(recipes, "apache"), folder, { recursive: true });
+  readdress(join(folder, "gateway.conf"), at);
+  const site = join(folder, "gateway.conf");
+  writeFileSync(site, readFileSync(site, "utf8").replaceAll("/etc/apache2/", `${folder}/`));
+  writeFileSync(join(folder, "apache.conf"), apacheMain(folder));
+  chmodSync(folder, 0o755);
+  return { command: "apache2", args: ["-DFOREGROUND", "-f", join(folder, "apache.conf")], env: inEnvironment(at, gateToken) };
+};
+
+export const kinds = { nginx: prepareNginx, caddy: prepareCaddy, haproxy: prepareHaproxy, apache: prepareApache };
 export type Kind = keyof typeof kinds;
 
 async function freeAddress(): Promise<string> {
