@@ -114,6 +114,7 @@ class Contract:
         self.groups = self.doc.pop("x-error-groups")
         self.server_errors = self.doc.pop("x-server-errors")
         self.console_errors = self.doc.pop("x-console-errors")
+        self.gateway_errors = self.doc.pop("x-gateway-errors")
         self.members = self.doc.pop("x-error-members")
         self.responses = {}
         self.check()
@@ -133,11 +134,12 @@ class Contract:
 
     def check(self):
         seen = {}
-        used = set(self.server_errors + self.console_errors)
+        used = set(self.server_errors + self.console_errors + self.gateway_errors)
         for name, codes in self.groups.items():
             self.check_codes(codes, f"x-error-groups.{name}")
         self.check_codes(self.server_errors, "x-server-errors")
         self.check_codes(self.console_errors, "x-console-errors")
+        self.check_codes(self.gateway_errors, "x-gateway-errors")
         self.check_codes(self.members, "x-error-members")
         for path, method, _, op in self.operations():
             where = f"{method.upper()} {path}"

@@ -8,6 +8,7 @@ import { after, before, test } from "node:test";
 
 import type { ApiKeyDraft, IssuedApiKey, Sallyport } from "@sallyport/sdk";
 
+import { reach } from "./harness/contract.js";
 import { Gateway, kinds, Service, Wire, type Ask, type Kind, type Passed, type Reached } from "./harness/gateways.js";
 import { json } from "./harness/raw.js";
 import { startServer, type Server } from "./harness/server.js";
@@ -250,6 +251,8 @@ through("without sallyport nothing passes, and the answer says why; with it agai
     for (const ask of [{ key }, { key, method: "POST", body: Buffer.from("{}") }, {}]) {
       const { status, problem, headers } = await refusedAt(gateway, ask);
       assert.equal(status, 503);
+      assert.equal(problem.code, "GATE_UNREACHABLE");
+      reach(problem.code);
       assert.match(problem.detail, /cannot be checked/);
       assert.equal(headers["retry-after"], "5");
     }

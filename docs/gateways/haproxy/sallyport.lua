@@ -9,7 +9,7 @@ local PROBLEM = "application/problem+json"
 local AWAY = {
     status = 503,
     headers = { ["content-type"] = { PROBLEM }, ["cache-control"] = { "no-store" }, ["retry-after"] = { "5" } },
-    body = '{"type":"about:blank","title":"Service Unavailable","status":503,"detail":"The API key cannot be checked: the gateway gets no answer from sallyport.","hint":"Nothing was done. Send the request again in a few seconds."}',
+    body = '{"type":"about:blank","title":"Service Unavailable","status":503,"code":"GATE_UNREACHABLE","detail":"The API key cannot be checked: the gateway gets no answer from sallyport.","hint":"Nothing was done. Send the request again in a few seconds."}',
 }
 -- Of a refusal; the rest (connection, length) is HAProxy's own business.
 local HANDED_ON = { "content-type", "cache-control", "retry-after", "www-authenticate", "ratelimit", "ratelimit-policy", "x-request-id" }

@@ -194,6 +194,12 @@ export const errors = {
     cause: "The gateway left out a part of its question, sent one twice, or sent one that does not exist.",
     fix: "Tell the operator of the service; docs/gateways has settings for each gateway that are right.",
   },
+  GATE_UNREACHABLE: {
+    status: 503,
+    message: "Access cannot be checked at the moment.",
+    cause: "The gateway before the service gets no answer from sallyport, and lets nothing through without one. The gateway's own settings answer this; sallyport never does.",
+    fix: "Send the request again after Retry-After. As the operator: does sallyport run, and does the gateway reach it?",
+  },
   INVALID_API_KEY: {
     status: 401,
     message: "The API key is not valid.",
