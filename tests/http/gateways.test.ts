@@ -194,6 +194,32 @@ through("what a client says in sallyport's own fields is not heard", async ({ ga
   assert.equal((await refusedAt(gateway, { headers: lies })).problem.code, "MISSING_CREDENTIALS");
 });
 
+through("rules of method and path decide what a request needs, however its path is spelt", async ({ gateway }) => {
+  const reader = (await makeKey({ scopes: ["fhir:read"] })).rawKey;
+  const maker = (await makeKey({ scopes: ["export:create"] })).rawKey;
+  const set = async (rules: string): Promise<void> => assert.equal((await server.cli(["gate-rules", "set", "-"], rules)).code, 0);
+  await set("GET /orders/{id} fhir:read\nPOST /orders export:create\nGET /open/**\n");
+  try {
+    await passes(gateway, { target: "/orders/7?all=1", key: reader });
+    await passes(gateway, { target: "/orders/a%20b", key: reader });
+    await passes(gateway, { method: "POST", target: "/orders", key: maker, body: Buffer.from("{}") });
+    await passes(gateway, { target: "/open/a/b", key: maker });
+    const short = await refusedAt(gateway, { target: "/orders/7", key: maker });
+    assert.deepEqual([short.status, short.problem.code, short.problem.requiredScopes], [403, "INSUFFICIENT_SCOPE", ["fhir:read"]]);
+    for (const ask of [{ target: "/orders", key: reader }, { method: "DELETE", target: "/orders/7", key: reader }, { target: "/orders/7/lines", key: reader }])
+      assert.equal((await refusedAt(gateway, ask)).problem.code, "NO_RULE_MATCHES");
+    for (const target of ["/open/%2e%2e/orders/7", "/open/..%2forders/7", "/open/../orders/7", "/open//orders", "/open/;/orders", "/open/%5c..%5corders"]) {
+      const before = service.reached.length;
+      const answer = await gateway.ask({ target, key: maker });
+      // One that has cleaned the path itself may let it pass as what it then is.
+      const isPlain = answer.status === 200 && JSON.parse(answer.body).target.startsWith("/open/") && !/[.;\\]|%2e|%2f|%5c|\/\//i.test(JSON.parse(answer.body).target);
+      if (!isPlain) assert.ok([400, 403, 404].includes(answer.status) && service.reached.length === before, `${target}: ${answer.status} ${answer.body}`);
+    }
+  } finally {
+    await set("");
+  }
+});
+
 through("the gate's own locations are closed to clients", async ({ gateway }) => {
   const key = (await makeKey()).rawKey;
   for (const target of ["/_sallyport/any", "/_sallyport/fhir-read"]) {
