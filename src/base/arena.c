@@ -146,19 +146,36 @@ str arena_dup(struct arena *a, str s)
     return (str){p, s.n};
 }
 
+/* Where the next allocation would be, and how much fits there; NULL: it will be in another block.
+ */
+static char *next_room(const struct arena *a, size_t *n)
+{
+    const struct block *b = a->newest;
+
+    *n = !b || ARENA_ONE_BLOCK_EACH ? 0 : b->cap - b->used;
+    return *n ? (char *)b->bytes + b->used : NULL;
+}
+
+/* Into what is left of the block first: to ask for the length alone costs as much as to print. */
 str arena_printf(struct arena *a, const char *format, ...)
 {
     va_list args;
     va_list again;
+    size_t room;
+    char *there = next_room(a, &room);
 
     va_start(args, format);
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
+    int n = vsnprintf(there, room, format, args);
     va_end(args);
     if (n < 0)
         abort();
+    bool fits = aligned((size_t)n + 1) <= room;
+    if (there && !fits)
+        mem_wipe(there, room); /* what is allocated is zero */
     char *p = arena_alloc(a, (size_t)n + 1);
-    vsnprintf(p, (size_t)n + 1, format, again);
+    if (!fits)
+        vsnprintf(p, (size_t)n + 1, format, again);
     va_end(again);
     return (str){p, (size_t)n};
 }

@@ -304,7 +304,9 @@ static void refuse(const struct cx *told, const struct dialect *d, enum err e,
         move_into_oauth(told, info, out);
         return;
     }
-    http_reply_field(out, S("x-auth-status"), arena_printf(told->arena, "%d", info->status));
+    char status[STR_INT_BYTES];
+    size_t n = str_write_int(info->status, status);
+    http_reply_field(out, S("x-auth-status"), arena_dup(told->arena, (str){status, n}));
     http_reply_field(out, S("x-auth-code"), info->code);
     if (d->says_401_or_403_only)
         move_into_fields(told, info, out);
