@@ -92,7 +92,7 @@ const unannounced: Record<string, string[]> = {
   "sessions, passwords and links, which are read at each call": [
     "login", "logout", "resetPassword", "createResetLink", "changePassword", "endSession", "endUserSession", "endUserSessions", "revokeSession",
   ],
-  "no change": ["verifyKey", "verifyKeys", "archiveAudit"],
+  "no change": ["verifyKey", "verifyKeys", "introspectKey", "archiveAudit"],
   "the instance key, which each server has in a file of its own": ["rotateInstanceKey"],
 };
 

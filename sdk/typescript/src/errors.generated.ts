@@ -198,7 +198,7 @@ export const errors = {
     status: 503,
     message: "Access cannot be checked at the moment.",
     cause: "The gateway before the service gets no answer from sallyport, and lets nothing through without one. The gateway's own settings answer this; sallyport never does.",
-    fix: "Send the request again after Retry-After. As the operator: does sallyport run, and does the gateway reach it?",
+    fix: "Send the request again after Retry-After. As the operator: see whether sallyport runs, and whether the gateway reaches it.",
   },
   INVALID_API_KEY: {
     status: 401,
