@@ -4,7 +4,9 @@
  * A context is what all connections share: certificate, key, and the keys of the tickets. A reload
  * swaps it; connections keep the one they began with. docs/tls.md is what operators read.
  *
- *     tls_context.c   the context: files, settings, tickets, reload
+ *     tls_context.c   the context: files, settings, reload
+ *     tls_tickets.c   what sessions are resumed with
+ *     tls_clients.c   certificates of clients
  *     tls.c           one connection: handshake, bytes in, bytes out, its end
  *
  * Standards: RFC 8446 (1.3), RFC 5246 (1.2), RFC 9325 (what to offer), RFC 7301 (ALPN).
@@ -42,6 +44,23 @@ bool http_tls_is_gateway(const SSL *ssl);
 
 /* RFC 2253: "CN=localhost,O=Example". */
 str http_tls_subject(struct arena *arena, const X509 *cert);
+
+/* ---- tls_tickets.c, tls_clients.c: for a context that is made ---- */
+
+enum {
+    /* A ticket is good for as long, so that the key before the present one is all that is kept. */
+    HTTP_TLS_TICKET_HOURS = 8,
+    /* RSA of 2048 bits, curves of 224: NIST SP 800-57 part 1, 112 bits of security. */
+    HTTP_TLS_SECURITY_LEVEL = 2,
+};
+
+/* Keys of its own, freed with it. False: OpenSSL has no memory. */
+bool http_tls_add_tickets(SSL_CTX *ctx);
+
+/* Certificates of clients are judged by the context's own store and by that of gateways, which may
+ * be NULL and is the context's from then on. The options outlive the context. */
+void http_tls_judge_clients(SSL_CTX *ctx, const struct http_tls_options *options,
+                            X509_STORE *gateways);
 
 /* ---- tls.c: on the connection's loop ---- */
 

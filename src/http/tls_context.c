@@ -1,30 +1,21 @@
-/* What all TLS connections share: certificate, key, settings, and the keys of the tickets. */
+/* What all TLS connections share: certificate, key and settings. */
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/banned.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "crypto/random.h"
 #include "http/tls.h"
 
-enum {
-    /* A ticket is good for as long, so that the key before the present one is all that is kept. */
-    TICKET_HOURS = 8,
-    /* OpenSSL's own limit for what a client may send as its chain is 100 KiB. */
-    CLIENT_CHAIN_MAX_BYTES = 32 * 1024,
-    /* RSA of 2048 bits, curves of 224: NIST SP 800-57 part 1, 112 bits of security. */
-    SECURITY_LEVEL = 2,
-};
+/* OpenSSL's own limit for what a client may send as its chain is 100 KiB. */
+enum { CLIENT_CHAIN_MAX_BYTES = 32 * 1024 };
 
 /* RFC 9325 section 4.2: forward secrecy and AEAD. Those of TLS 1.3 are all such. */
 static const char ciphers_of_1_2[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
@@ -36,125 +27,6 @@ struct http_tls_context {
     pthread_mutex_t lock; /* guards the next one */
     SSL_CTX *now;
 };
-
-/* ---- tickets ---- */
-
-struct ticket_key {
-    unsigned char name[16];
-    unsigned char cipher[32];
-    unsigned char mac[32];
-};
-
-/* One SSL_CTX's own, and freed with it: what was granted under another certificate, or checked
- * against another list of authorities, ends with a reload. */
-struct tickets {
-    pthread_mutex_t lock; /* guards all of it */
-    struct ticket_key now, before;
-    int64_t made_ms; /* monotonic */
-};
-
-static int tickets_index;
-static pthread_once_t tickets_once = PTHREAD_ONCE_INIT;
-
-static void tickets_free(void *parent, void *ptr, CRYPTO_EX_DATA *data, int index, long argl,
-                         void *argp)
-{
-    struct tickets *tickets = ptr;
-
-    (void)parent, (void)data, (void)index, (void)argl, (void)argp;
-    if (!tickets)
-        return;
-    pthread_mutex_destroy(&tickets->lock);
-    mem_wipe(tickets, sizeof *tickets);
-    free(tickets);
-}
-
-static void register_tickets(void)
-{
-    tickets_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, tickets_free);
-}
-
-static void rotate_locked(struct tickets *tickets)
-{
-    int64_t now_ms = time_mono_ms();
-
-    if (now_ms - tickets->made_ms < TICKET_HOURS * HOUR_MS)
-        return;
-    tickets->before = tickets->now;
-    random_bytes(&tickets->now, sizeof tickets->now);
-    tickets->made_ms = now_ms;
-}
-
-/* The key to seal a new ticket with, or that of this name. False: its ticket is too old, or of
- * somebody else. */
-static bool find_ticket_key(struct tickets *tickets, const unsigned char *name,
-                            struct ticket_key *out, bool *is_old)
-{
-    bool is_found = true;
-
-    pthread_mutex_lock(&tickets->lock);
-    rotate_locked(tickets);
-    *is_old = name && memcmp(name, tickets->before.name, sizeof out->name) == 0;
-    if (*is_old)
-        *out = tickets->before;
-    else if (!name || memcmp(name, tickets->now.name, sizeof out->name) == 0)
-        *out = tickets->now;
-    else
-        is_found = false;
-    pthread_mutex_unlock(&tickets->lock);
-    return is_found;
-}
-
-static bool use_ticket_key(struct ticket_key *key, const unsigned char *iv, EVP_CIPHER_CTX *cipher,
-                           EVP_MAC_CTX *mac, int is_new)
-{
-    char digest[] = "SHA256";
-    const OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, key->mac, sizeof key->mac),
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-        OSSL_PARAM_construct_end(),
-    };
-
-    return EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, key->cipher, iv, is_new) == 1 &&
-           EVP_MAC_CTX_set_params(mac, params) == 1;
-}
-
-/* SSL_CTX_set_tlsext_ticket_key_evp_cb(3): 0 no ticket, 1 used, 2 used and to be replaced. */
-static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
-                     EVP_MAC_CTX *mac, int is_new)
-{
-    struct tickets *tickets = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), tickets_index);
-    struct ticket_key key;
-    bool is_old;
-
-    if (!find_ticket_key(tickets, is_new ? NULL : name, &key, &is_old))
-        return 0;
-    if (is_new) {
-        memcpy(name, key.name, sizeof key.name);
-        random_bytes(iv, (size_t)EVP_CIPHER_get_iv_length(EVP_aes_256_cbc()));
-    }
-    bool is_good = use_ticket_key(&key, iv, cipher, mac, is_new);
-    mem_wipe(&key, sizeof key);
-    if (!is_good)
-        return -1;
-    return is_old ? 2 : 1;
-}
-
-static bool add_tickets(SSL_CTX *ctx)
-{
-    struct tickets *tickets = mem_new(sizeof *tickets);
-
-    pthread_once(&tickets_once, register_tickets);
-    pthread_mutex_init(&tickets->lock, NULL);
-    tickets->made_ms = time_mono_ms();
-    random_bytes(&tickets->now, sizeof tickets->now);
-    random_bytes(&tickets->before, sizeof tickets->before);
-    if (SSL_CTX_set_ex_data(ctx, tickets_index, tickets) != 1) {
-        tickets_free(NULL, tickets, NULL, 0, 0, NULL);
-        return false;
-    }
-    return SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, on_ticket) == 1;
-}
 
 /* ---- ALPN ---- */
 
@@ -266,108 +138,6 @@ static enum err load_key(struct arena *arena, SSL_CTX *ctx, const char *path,
     return e;
 }
 
-/* ---- who clients may be ---- */
-
-enum { TRUSTED_AS_CLIENT = 1, TRUSTED_AS_GATEWAY = 2 };
-
-static int trust_index;   /* of an SSL: what a full handshake has found */
-static int gateway_index; /* of an SSL_CTX: the authorities of gateways */
-static pthread_once_t trust_once = PTHREAD_ONCE_INIT;
-
-static void gateways_free(void *parent, void *ptr, CRYPTO_EX_DATA *data, int index, long argl,
-                          void *argp)
-{
-    (void)parent, (void)data, (void)index, (void)argl, (void)argp;
-    X509_STORE_free(ptr);
-}
-
-static void register_trust(void)
-{
-    trust_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
-    gateway_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, gateways_free);
-}
-
-/* What is in a ticket was checked by the handshake that made it, under the same authorities. */
-static unsigned trust_of(const SSL *ssl)
-{
-    void *kept = NULL;
-    size_t n = 0;
-
-    if (!SSL_session_reused(ssl))
-        return (unsigned)(uintptr_t)SSL_get_ex_data(ssl, trust_index);
-    if (SSL_SESSION_get0_ticket_appdata(SSL_get0_session(ssl), &kept, &n) != 1 || n != 1)
-        return 0;
-    return *(const unsigned char *)kept;
-}
-
-bool http_tls_is_client(const SSL *ssl)
-{
-    return trust_of(ssl) & TRUSTED_AS_CLIENT;
-}
-
-bool http_tls_is_gateway(const SSL *ssl)
-{
-    return trust_of(ssl) & TRUSTED_AS_GATEWAY;
-}
-
-static int on_ticket_made(SSL *ssl, void *arg)
-{
-    unsigned char trust = (unsigned char)trust_of(ssl);
-
-    (void)arg;
-    return SSL_SESSION_set1_ticket_appdata(SSL_get0_session(ssl), &trust, sizeof trust);
-}
-
-static SSL_TICKET_RETURN on_ticket_read(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
-                                        size_t n, SSL_TICKET_STATUS status, void *arg)
-{
-    (void)ssl, (void)session, (void)name, (void)n, (void)arg;
-    switch (status) {
-    case SSL_TICKET_SUCCESS:
-        return SSL_TICKET_RETURN_USE;
-    case SSL_TICKET_SUCCESS_RENEW:
-        return SSL_TICKET_RETURN_USE_RENEW;
-    default:
-        return SSL_TICKET_RETURN_IGNORE_RENEW;
-    }
-}
-
-/* X509_V_OK, or why it is no gateway's. */
-static int judge_gateway(X509_STORE *gateways, X509_STORE_CTX *shown)
-{
-    X509_STORE_CTX *chain = X509_STORE_CTX_new();
-    int fault = X509_V_ERR_OUT_OF_MEM;
-
-    if (chain && X509_STORE_CTX_init(chain, gateways, X509_STORE_CTX_get0_cert(shown),
-                                     X509_STORE_CTX_get0_untrusted(shown)) == 1) {
-        X509_STORE_CTX_set_default(chain, "ssl_client");
-        X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(chain), SECURITY_LEVEL);
-        X509_verify_cert(chain);
-        fault = X509_STORE_CTX_get_error(chain);
-    }
-    X509_STORE_CTX_free(chain);
-    return fault;
-}
-
-/* SSL_CTX_set_cert_verify_callback(3). Each kind by its own authorities; one of them must do. */
-static int on_client_chain(X509_STORE_CTX *shown, void *arg)
-{
-    const struct http_tls_options *options = arg;
-    SSL *ssl = X509_STORE_CTX_get_ex_data(shown, SSL_get_ex_data_X509_STORE_CTX_idx());
-    X509_STORE *gateways = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), gateway_index);
-    uintptr_t trust = 0;
-
-    if (options->client_ca && X509_verify_cert(shown) == 1)
-        trust |= TRUSTED_AS_CLIENT;
-    int fault = gateways ? judge_gateway(gateways, shown) : X509_V_ERR_CERT_UNTRUSTED;
-    if (fault == X509_V_OK)
-        trust |= TRUSTED_AS_GATEWAY;
-    if (trust || !options->client_ca)
-        X509_STORE_CTX_set_error(shown, trust ? X509_V_OK : fault);
-    SSL_set_ex_data(ssl, trust_index, (void *)trust);
-    return trust != 0;
-}
-
 static enum err load_authorities(struct arena *arena, SSL_CTX *ctx, const char *setting,
                                  const char *path, X509_STORE *store, STACK_OF(X509_NAME) * names,
                                  struct http_tls_files *files)
@@ -392,11 +162,8 @@ static enum err load_client_cas(struct arena *arena, SSL_CTX *ctx,
     STACK_OF(X509_NAME) *names = sk_X509_NAME_new_null();
     X509_STORE *gateways = options->gate_ca ? X509_STORE_new() : NULL;
 
-    pthread_once(&trust_once, register_trust);
-    SSL_CTX_set_ex_data(ctx, gateway_index, gateways); /* which frees it */
-    SSL_CTX_set_client_CA_list(ctx, names);            /* likewise */
-    SSL_CTX_set_cert_verify_callback(ctx, on_client_chain, (void *)options);
-    SSL_CTX_set_session_ticket_cb(ctx, on_ticket_made, on_ticket_read, NULL);
+    SSL_CTX_set_client_CA_list(ctx, names); /* which frees it */
+    http_tls_judge_clients(ctx, options, gateways);
     TRY(load_authorities(arena, ctx, "tls_client_ca", options->client_ca,
                          SSL_CTX_get_cert_store(ctx), names, files));
     TRY(load_authorities(arena, ctx, "gate_client_ca", options->gate_ca, gateways, names, files));
@@ -463,19 +230,19 @@ static bool set_rules(SSL_CTX *ctx, const struct http_tls_options *options)
     static const unsigned char id[] = "sallyport";
     int least = options->is_1_3_only ? TLS1_3_VERSION : TLS1_2_VERSION;
 
-    SSL_CTX_set_security_level(ctx, SECURITY_LEVEL);
+    SSL_CTX_set_security_level(ctx, HTTP_TLS_SECURITY_LEVEL);
     /* CLEANSE_PLAINTEXT: credentials do not stay behind in OpenSSL's own buffers. */
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                  SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
                                  SSL_OP_CLEANSE_PLAINTEXT);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-    SSL_CTX_set_timeout(ctx, TICKET_HOURS * 3600);
+    SSL_CTX_set_timeout(ctx, HTTP_TLS_TICKET_HOURS * 3600);
     SSL_CTX_set_max_cert_list(ctx, CLIENT_CHAIN_MAX_BYTES);
     SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
     return SSL_CTX_set_min_proto_version(ctx, least) == 1 &&
            SSL_CTX_set_cipher_list(ctx, ciphers_of_1_2) == 1 &&
-           SSL_CTX_set_session_id_context(ctx, id, sizeof id - 1) == 1 && add_tickets(ctx);
+           SSL_CTX_set_session_id_context(ctx, id, sizeof id - 1) == 1 && http_tls_add_tickets(ctx);
 }
 
 static enum err load(struct arena *arena, const struct http_tls_options *options, SSL_CTX *ctx,
