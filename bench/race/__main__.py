@@ -8,7 +8,7 @@ import pathlib
 import sys
 import tempfile
 
-from . import figures, keyset, race, report
+from . import figures, keyset, lifetime, race, report
 from .contenders import ANY, Ours, Rival, RIVALS_BY_NAME, SHAPES
 from .paths import OUT
 from .sallyport import Sallyport
@@ -41,7 +41,7 @@ def read_options():
     options.mixes = [mix for mix in keyset.MIXES if mix in options.mixes.split(",")]
     options.races = [name for name in names()
                      if not options.names or any(part in name for part in options.names)]
-    if options.names and not options.races and options.names != ["figures"]:
+    if options.names and not options.races and options.names not in (["figures"], ["lifetime"]):
         parser.error("no race has such a name; --list says which there are")
     return options
 
@@ -106,8 +106,11 @@ def main():
         return 0
     OUT.mkdir(parents=True, exist_ok=True)
     options.keyset = keyset.make(options.keys)
+    run = lifetime.run if options.names == ["lifetime"] else run_all
     with tempfile.TemporaryDirectory(prefix="race-", dir=OUT) as folder:
-        failed = run_all(options, pathlib.Path(folder))
+        failed = run(options, pathlib.Path(folder))
+        if options.smoke:
+            failed += lifetime.run(options, pathlib.Path(folder))
     if options.docs:
         report.write_docs()
     return 1 if failed else 0

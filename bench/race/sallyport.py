@@ -29,10 +29,11 @@ def schema():
 
 
 class Sallyport:
-    def __init__(self, keyset, folder, **settings):
+    def __init__(self, keyset, folder, store=None, **settings):
         self.keyset = keyset
         self.folder = folder
-        self.store = keyset / f"store-{schema()}"
+        self.store = store or keyset / f"store-{schema()}"
+        self.admin = {"email": "bench@bench.example", "password": secrets.token_hex(16)}
         self.settings = settings
         self.port = server.free_port()
         self.server = None
@@ -42,7 +43,7 @@ class Sallyport:
             "listen": f"127.0.0.1:{self.port}", "metrics_listen": "", "log_level": "warn",
             "database_url": f"sqlite:{self.store}/sallyport.db",
             "key_file": f"{self.store}/instance.key", "control_socket": f"{self.folder}/bench.sock",
-            "admin_email": "bench@bench.example", "admin_password": secrets.token_hex(16),
+            "admin_email": self.admin["email"], "admin_password": self.admin["password"],
             "api_key_limit": 1_000_000, "guess_limit": 0, "connections_per_address": 0,
             "io_threads": 2, **self.settings,
         }
