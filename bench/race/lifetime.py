@@ -64,7 +64,8 @@ def revoke_some(gate, cookie, ids, wrong):
 
 def revoke_all(gate):
     with sqlite3.connect(f"file:{gate.store}/sallyport.db?mode=ro", uri=True) as store:
-        ids = [row[0] for row in store.execute("SELECT id FROM api_key WHERE revoked_at_ms = 0")]
+        ids = [row[0] for row in store.execute("SELECT id FROM api_key WHERE revoked_at_ms = 0"
+                                             " AND employer_id = (SELECT employer_id FROM person)")]
     cookie, wrong = session_of(gate), []
     parts = [threading.Thread(target=revoke_some, args=(gate, cookie, ids[i::REVOKERS], wrong))
              for i in range(REVOKERS)]

@@ -92,7 +92,7 @@ def lines_of(result):
 
 def keep(result):
     """After each race, so that what has been measured is there if the next one fails."""
-    path = OUT / f"results-{result['keys']}.json"
+    path = path_of(result["keys"])
     path.write_text(json.dumps(result, indent=1))
     return path
 
@@ -109,7 +109,25 @@ def write_docs():
     DOC.write_text(before + BEGIN + "\n" + "\n".join(lines) + mark + after)
 
 
+def path_of(keys):
+    return OUT / f"results-{keys}.json"
+
+
+def still_good(result, options):
+    """What an earlier run of the same kind has, and this one does not race again."""
+    path = path_of(options.keys)
+    former = json.loads(path.read_text()) if path.exists() else {}
+    if any(former.get(name) != result[name] for name in result if name != "races"):
+        return []
+    again = [(f"sallyport-{shape}", rival) for shape, rival in
+             (name.split("/") for name in options.races)]
+    return [race for race in former["races"]
+            if (race["ours"], race["rival"]) not in again or race["mix"] not in options.mixes]
+
+
 def begin(options):
-    return {"keys": options.keys, "rounds": options.rounds, "seconds": options.seconds,
-            "connections": options.connections, "machine": machine(),
-            "date": datetime.date.today().isoformat(), "races": []}
+    result = {"keys": options.keys, "rounds": options.rounds, "seconds": options.seconds,
+              "connections": options.connections, "machine": machine(),
+              "date": datetime.date.today().isoformat(), "races": []}
+    result["races"] = still_good(result, options)
+    return result

@@ -71,11 +71,11 @@ class Sallyport:
             raise RuntimeError(f"sallyport {' '.join(words)}: {done.stdout[-500:]}{done.stderr}")
         return json.loads(done.stdout)
 
-    def take_over(self, name, limit):
+    def take_over(self, name, limit, *words):
         keys = (self.keyset / name).read_text().split()
         for at in range(0, len(keys), IMPORT_MAX):
             lines = [{**RULES, "key": key, "rateLimit": limit} for key in keys[at:at + IMPORT_MAX]]
-            self.command("keys", "import", "-", text=json.dumps({"keys": lines}))
+            self.command("keys", "import", "-", *words, text=json.dumps({"keys": lines}))
 
     def prepare(self):
         """Make the store, once. The keys have our own form, so that afterwards they are marked as
@@ -85,7 +85,9 @@ class Sallyport:
         self.store.mkdir(exist_ok=True)
         self.start()
         self.take_over("keys.txt", ROOMY)
-        self.take_over("limited.txt", USED_UP)
+        # One employer may have a million keys, and the first has them.
+        employer = self.command("employers", "create", "--name", "limited")["id"]
+        self.take_over("limited.txt", USED_UP, "--employer", employer)
         token = self.command("gate-tokens", "create", "--name", "bench")["token"]
         self.stop()
         with sqlite3.connect(self.store / "sallyport.db") as store:
