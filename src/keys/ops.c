@@ -21,9 +21,12 @@ enum {
     /* Of each second: where many keys are in use at once, writing down the use of each would take
      * more of the machine than their calls. */
     FLUSH_FOR_MS = 50,
+    /* Uses of keys that left the memory wait in it, so they are written down at nearly any cost. */
+    HOMELESS_MOST = 16384,
+    FLUSH_HOMELESS_FOR_MS = 900,
 };
 
-static enum err flush_usage(struct cx *cx, int64_t until_ms);
+static enum err flush_usage(struct cx *cx, int64_t until_ms, int64_t homeless_until_ms);
 
 /* Swapped by a reload; has_imported only ever rises. */
 static struct keys_settings first;
@@ -96,7 +99,8 @@ void keys_count(struct keys_stats *out)
 
 enum err keys_tick(struct cx *cx)
 {
-    enum err flushed = flush_usage(cx, time_mono_ms() + FLUSH_FOR_MS);
+    int64_t now_ms = time_mono_ms();
+    enum err flushed = flush_usage(cx, now_ms + FLUSH_FOR_MS, now_ms + FLUSH_HOMELESS_FOR_MS);
     enum err built = unknown_tick(cx, (struct rate_now){cx->now_ms, time_mono_ns()});
 
     return flushed == E_OK ? built : flushed;
@@ -609,13 +613,22 @@ static int by_id(const void *a, const void *b)
     return str_cmp(((const struct usage *)a)->id, ((const struct usage *)b)->id);
 }
 
-/* What is not written until then waits, and goes on counting. */
-static enum err flush_usage(struct cx *cx, int64_t until_ms)
+static bool is_time_left(int64_t until_ms, int64_t homeless_until_ms)
 {
+    int64_t now_ms = time_mono_ms();
+
+    return now_ms < until_ms ||
+           (now_ms < homeless_until_ms && table_count_homeless() > HOMELESS_MOST);
+}
+
+/* What is not written until then waits, and goes on counting. */
+static enum err flush_usage(struct cx *cx, int64_t until_ms, int64_t homeless_until_ms)
+{
+    DROP(arena) struct arena *arena = arena_new();
     struct flush flush = {.list = arena_array(cx->arena, USAGE_BATCH, sizeof(struct usage))};
 
-    while (time_mono_ms() < until_ms &&
-           (flush.n = table_take_usage(cx->arena, flush.list, USAGE_BATCH)) > 0) {
+    while (is_time_left(until_ms, homeless_until_ms) &&
+           (flush.n = table_take_usage(arena, flush.list, USAGE_BATCH)) > 0) {
         /* Other nodes write the same rows each second: in another order they would deadlock. */
         qsort(flush.list, flush.n, sizeof *flush.list, by_id);
         enum err e = store_run(cx, flush_in_tx, &flush);
@@ -623,11 +636,12 @@ static enum err flush_usage(struct cx *cx, int64_t until_ms)
             table_give_back_usage(flush.list, flush.n);
             return e;
         }
+        arena_reset(arena);
     }
     return E_OK;
 }
 
 enum err keys_finish(struct cx *cx)
 {
-    return flush_usage(cx, INT64_MAX);
+    return flush_usage(cx, INT64_MAX, INT64_MAX);
 }

@@ -321,6 +321,14 @@ size_t table_take_usage(struct arena *arena, struct usage *list, size_t max)
     return n;
 }
 
+size_t table_count_homeless(void)
+{
+    pthread_mutex_lock(&table.lock);
+    size_t n = table.used.n_stashed;
+    pthread_mutex_unlock(&table.lock);
+    return n;
+}
+
 void table_give_back_usage(const struct usage *list, size_t n)
 {
     pthread_mutex_lock(&table.lock);

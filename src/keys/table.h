@@ -46,6 +46,9 @@ void table_count(struct table_stats *out);
  * arena); returns how many. */
 size_t table_take_usage(struct arena *arena, struct usage *list, size_t max);
 
+/* Of which keys in memory no longer are. */
+size_t table_count_homeless(void);
+
 /* The lines could not be written: count them again. */
 void table_give_back_usage(const struct usage *list, size_t n);
 
