@@ -37,7 +37,8 @@ def read_options():
     options = parser.parse_args()
     if options.smoke:
         options.names, options.mixes = ["forward/nginx-return", "verify/nginx-map"], "good,malformed"
-        options.seconds, options.rounds, options.keys, options.connections = 1, 1, 1000, 8
+        options.seconds, options.rounds, options.connections = 1, 1, 8
+        options.keys = report.SMOKE_KEYS
     options.mixes = [mix for mix in keyset.MIXES if mix in options.mixes.split(",")]
     options.races = [name for name in names()
                      if not options.names or any(part in name for part in options.names)]

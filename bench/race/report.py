@@ -10,6 +10,7 @@ from .contenders import RIVALS_BY_NAME
 from .paths import DOC, OUT
 
 BEGIN, END = "<!-- races: written by script/bench --docs -->\n", "<!-- /races -->\n"
+SMOKE_KEYS = 1000
 HEAD = ("rival", "keys", "ours/s", "rival/s", "ratio", "h2load's ratio", "ours µs", "rival µs",
         "ratio of µs", "ours p99 ms", "rival p99 ms", "rival MB", "rival wrong")
 
@@ -105,7 +106,8 @@ def write_docs():
     _, mark, after = rest.partition(END)
     if not mark:
         raise RuntimeError(f"{DOC} has not the marks {BEGIN.strip()} and {END.strip()}")
-    lines = [line for result in sorted(results, key=lambda r: r["keys"]) for line in lines_of(result)]
+    results = sorted((r for r in results if r["keys"] > SMOKE_KEYS), key=lambda r: r["keys"])
+    lines = [line for result in results for line in lines_of(result)]
     DOC.write_text(before + BEGIN + "\n" + "\n".join(lines) + mark + after)
 
 
