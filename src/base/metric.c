@@ -126,6 +126,7 @@ void metric_observe(struct metric *m, size_t series, int64_t ns)
     cell *cells = my_cells(m, series);
     size_t bucket = 0;
 
+    ns = ns > 0 ? ns : 0;
     while (bucket < m->spec->n_bounds && ns > m->spec->bounds_ns[bucket])
         bucket++;
     add(&cells[bucket], 1);

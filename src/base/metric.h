@@ -38,7 +38,7 @@ void metric_label(struct metric *metric, size_t series, const str *values);
 
 void metric_add(struct metric *metric, size_t series, int64_t n);
 
-/* For histograms: a duration. */
+/* For histograms: a duration; below 0, where a clock was set back, it counts as 0. */
 void metric_observe(struct metric *metric, size_t series, int64_t ns);
 
 /* A counter's or gauge's sum over all threads; a histogram's number of observations. */

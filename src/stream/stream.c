@@ -175,10 +175,12 @@ static enum err read_once(struct arena *arena, size_t *n)
 {
     struct store_change *list = arena_array(arena, READ_MAX, sizeof *list);
 
+    /* From before the store says how old they are: rather a little too long than too short. */
+    int64_t read_at_ns = time_mono_ns();
+
     note_asking();
     TRY(store_watch_read(stream.watch, arena, &stream.place, list, READ_MAX, n));
     note_answered();
-    int64_t read_at_ns = time_mono_ns();
     for (size_t i = 0; i < *n; i++)
         take(&list[i], read_at_ns);
     return E_OK;
