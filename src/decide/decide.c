@@ -62,6 +62,8 @@ static struct verdict judge_rights(const struct decide_key *key, const struct de
         return refusal(E_EMPLOYER_INACTIVE);
     if (!key->employer_is_approved)
         return refusal(E_EMPLOYER_NOT_APPROVED);
+    if (key->person_is_inactive)
+        return refusal(E_USER_INACTIVE);
     if (key->n_cidrs && !net_cidrs_have(key->cidrs, key->n_cidrs, &facts->client))
         return refusal(E_API_KEY_IP_NOT_ALLOWED);
     if (!is_place_allowed(key, facts->country))
@@ -86,6 +88,13 @@ static void charge_refusal(const struct decide_key *key, struct rate_now now, st
         *v = (struct verdict){.code = E_RATE_LIMITED, .rate = rate};
 }
 
+bool decide_is_known(const struct decide_key *key, const struct decide_facts *facts)
+{
+    if (facts->api != DECIDE_ANY_API && key->api != facts->api)
+        return false;
+    return str_is_none(facts->employer_id) || str_eq(key->employer_id, facts->employer_id);
+}
+
 struct verdict decide(const struct decide_key *key, const struct decide_facts *facts,
                       struct meters before, struct meters *after)
 {
@@ -94,7 +103,7 @@ struct verdict decide(const struct decide_key *key, const struct decide_facts *f
     *after = before;
     if (v.code != E_OK)
         return v;
-    if (!key)
+    if (!key || !decide_is_known(key, facts))
         return refusal(E_INVALID_API_KEY);
     v = judge_life(key, facts->now.wall_ms);
     if (v.code == E_OK)

@@ -2,9 +2,9 @@
  * The one decision: a key record, the request's facts and the time in; a verdict out, with every
  * fact that the explanation needs. Pure: no clock, no store, no allocation, no lock.
  *
- * Order of checks: version, credential shape, key known, revoked, inactive, not yet valid, expired,
- * employer active and approved, address, place, rules of method and path, scope, rate limit. The
- * first that fails decides.
+ * Order of checks: version, credential shape, key known (to the asker, for the API), revoked,
+ * inactive, not yet valid, expired, employer active and approved, person active, address, place,
+ * rules of method and path, scope, rate limit. The first that fails decides.
  */
 #ifndef SALLYPORT_DECIDE_DECIDE_H
 #define SALLYPORT_DECIDE_DECIDE_H
@@ -20,8 +20,14 @@ struct country {
     char code[2]; /* ISO 3166-1 alpha-2, upper case; {0} = unknown */
 };
 
+/* APIs are told apart by a number; where there is one alone, it is 0. Of facts: whatever the key
+ * is for. */
+#define DECIDE_ANY_API UINT32_MAX
+
 /* All that the decision needs of one live or dead secret and its key. Instants of 0 mean never. */
 struct decide_key {
+    uint32_t api;
+    str employer_id; /* a loan; looked at only where the facts name one */
     int64_t revoked_at_ms;
     int64_t rotated_at_ms;     /* this secret was replaced then */
     int64_t secret_ends_at_ms; /* and works until then */
@@ -30,6 +36,7 @@ struct decide_key {
     int64_t expires_at_ms; /* the first millisecond at which it no longer works */
     bool employer_is_active;
     bool employer_is_approved;
+    bool person_is_inactive;      /* of a person's own key */
     const struct net_cidr *cidrs; /* empty: any address */
     size_t n_cidrs;
     const struct country *countries; /* allowed; empty: any */
@@ -40,6 +47,8 @@ struct decide_key {
 
 struct decide_facts {
     struct rate_now now;
+    uint32_t api;    /* that the key must be for; or DECIDE_ANY_API */
+    str employer_id; /* that the key must belong to; STR_NONE: any */
     bool version_is_required;
     struct version_claim version;
     struct key_text_verdict text;
@@ -66,6 +75,10 @@ struct verdict {
     int64_t since_ms;    /* revoked, rotated, expired or valid from: the instant that decided */
     bool is_rotated_out; /* API_KEY_REVOKED because its overlap has ended */
 };
+
+/* Is there such a key for the asker? A key of another API, or of an employer that is not the
+ * asker's business, is answered as one that does not exist. */
+bool decide_is_known(const struct decide_key *key, const struct decide_facts *facts);
 
 /*
  * key     NULL: no such key

@@ -10,6 +10,9 @@
 /* A key has one secret, and a second one while a rotation overlaps. */
 enum { SECRETS_PERCENT = 125, SECRETS_LEAST = 1024 };
 
+/* One allocation, with what the allocator adds. */
+enum { PERSON_BYTES = 32 };
+
 static uint32_t secrets_max(uint32_t keys_max)
 {
     return (uint32_t)((uint64_t)keys_max * SECRETS_PERCENT / 100) + SECRETS_LEAST;
@@ -32,8 +35,10 @@ void entries_start(struct entries *e, uint32_t keys_max)
 void entries_stop(struct entries *e)
 {
     for (uint32_t i = 1; i <= e->keys.n_used; i++)
-        if (entries_key(e, i)->rights)
+        if (entries_key(e, i)->rights) {
             rights_release(entries_key(e, i)->rights);
+            free(entries_key(e, i)->person);
+        }
     slab_stop(&e->keys);
     slab_stop(&e->secrets);
     free((void *)e->by_digest);
@@ -66,25 +71,21 @@ uint32_t entries_find_secret(const struct entries *e, const struct sha256 *diges
 /* ---- by id ---- */
 
 /* FNV-1a; ids are of our own making. */
-static uint32_t *id_chain_of(const struct entries *e, str id)
+static uint32_t *id_chain_of(const struct entries *e, const struct packed_id *id)
 {
-    uint32_t hash = 2166136261u;
+    uint32_t hash = (2166136261u ^ id->kind) * 16777619u;
 
-    for (size_t i = 0; i < id.n; i++)
-        hash = (hash ^ (uint8_t)id.p[i]) * 16777619u;
+    for (size_t i = 0; i < sizeof id->body; i++)
+        hash = (hash ^ id->body[i]) * 16777619u;
     return &e->by_id[hash & e->mask];
-}
-
-str entries_id(const struct cached_key *key)
-{
-    return (str){key->id, strnlen(key->id, KEY_ID_BYTES)};
 }
 
 uint32_t entries_find_key(const struct entries *e, str id)
 {
-    uint32_t number = *id_chain_of(e, id);
+    struct packed_id packed = packed_id_of(id);
+    uint32_t number = packed_id_is_none(&packed) ? 0 : *id_chain_of(e, &packed);
 
-    while (number && !str_eq(entries_id(entries_key(e, number)), id))
+    while (number && !packed_id_eq(&entries_key(e, number)->id, &packed))
         number = entries_key(e, number)->next_by_id;
     return number;
 }
@@ -92,25 +93,41 @@ uint32_t entries_find_key(const struct entries *e, str id)
 uint32_t entries_add_key(struct entries *e, str id)
 {
     uint32_t number = slab_take(&e->keys);
-    uint32_t *chain = id_chain_of(e, id);
+    struct packed_id packed = packed_id_of(id);
+    uint32_t *chain = id_chain_of(e, &packed);
 
+    assert(!packed_id_is_none(&packed));
     if (!number)
         return 0;
     struct cached_key *key = entries_key(e, number);
-    memcpy(key->id, id.p, id.n < KEY_ID_BYTES ? id.n : KEY_ID_BYTES);
+    key->id = packed;
     key->next_by_id = *chain;
     *chain = number;
     return number;
 }
 
+void entries_set_person(struct entries *e, struct cached_key *key, str person_id)
+{
+    if (key->person)
+        e->n_persons--;
+    free(key->person);
+    key->person = NULL;
+    if (str_is_none(person_id) || !person_id.n)
+        return;
+    key->person = mem_new(sizeof *key->person);
+    *key->person = packed_id_of(person_id);
+    e->n_persons++;
+}
+
 void entries_free_key(struct entries *e, uint32_t number)
 {
     struct cached_key *key = entries_key(e, number);
-    uint32_t *link = id_chain_of(e, entries_id(key));
+    uint32_t *link = id_chain_of(e, &key->id);
 
     while (*link != number)
         link = &entries_key(e, *link)->next_by_id;
     *link = key->next_by_id;
+    entries_set_person(e, key, STR_NONE);
     if (key->rights)
         rights_release(key->rights);
     slab_give(&e->keys, number);
@@ -168,5 +185,6 @@ void entries_free_secrets(struct entries *e, uint32_t key)
 
 size_t entries_bytes(const struct entries *e)
 {
-    return slab_bytes(&e->keys) + slab_bytes(&e->secrets) + rights_bytes();
+    return slab_bytes(&e->keys) + slab_bytes(&e->secrets) + rights_bytes() +
+           e->n_persons * PERSON_BYTES;
 }

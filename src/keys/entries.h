@@ -15,24 +15,22 @@
 
 #include "base/slab.h"
 #include "crypto/digest.h"
+#include "keys/packed_id.h"
 #include "keys/rights.h"
 
-enum { KEY_ID_BYTES = 28 };
-
-static_assert(sizeof "key_" - 1 + 24 == KEY_ID_BYTES, "an id fits, without its NUL");
-
 struct cached_key {
-    char id[KEY_ID_BYTES]; /* shorter ones end with NUL */
+    struct packed_id id;
+    struct net_addr last_addr; /* this and last_at_ms belong to whoever has set is_noting */
+    atomic_bool is_noting;
+    atomic_bool is_stale;
+    atomic_bool is_hot; /* used since the last look for somebody to leave */
     uint32_t next_by_id;
     const struct rights *rights;
+    struct packed_id *person; /* whose own key it is; NULL: the employer's */
     int64_t expires_at_ms;
     _Atomic int64_t granted; /* struct meters */
     _Atomic int64_t refused;
-    int64_t last_at_ms; /* this and the address belong to whoever has set is_noting */
-    struct net_addr last_addr;
-    atomic_bool is_noting;
-    atomic_bool is_stale;
-    atomic_bool is_hot;        /* used since the last look for somebody to leave */
+    int64_t last_at_ms;
     _Atomic uint32_t requests; /* not yet taken; from the first on the key is in the list of used */
     uint32_t next_used;
     uint32_t first_secret;
@@ -55,6 +53,7 @@ static_assert(sizeof(struct cached_secret) <= 72, "a million of them is a lot");
 struct entries {
     struct slab keys;
     struct slab secrets;
+    size_t n_persons;
     uint32_t mask; /* of both indexes */
     _Atomic uint32_t *by_digest;
     uint32_t *by_id;
@@ -79,10 +78,11 @@ uint32_t entries_find_secret(const struct entries *e, const struct sha256 *diges
 /* ---- under the lock ---- */
 
 uint32_t entries_find_key(const struct entries *e, str id);
-str entries_id(const struct cached_key *key);
-
 /* 0: there is no room. */
 uint32_t entries_add_key(struct entries *e, str id);
+
+/* Of a key that no reader sees; '' or STR_NONE: nobody. */
+void entries_set_person(struct entries *e, struct cached_key *key, str person_id);
 
 /* Complete but for its chain; visible from then on. 0: there is no room. */
 uint32_t entries_add_secret(struct entries *e, uint32_t key, const struct cached_secret *secret);

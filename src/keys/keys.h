@@ -25,6 +25,9 @@ enum {
     KEY_OVERLAP_MAX_S = 30 * 24 * 3600,
 };
 
+/* The built-in API, whose keys employers have under /api/employer/api-keys. */
+#define KEYS_ENTERPRISE_API "enterprise"
+
 /* Of an API: what becomes of its keys in memory while neither the change stream nor the store says
  * whether they are still as they were. */
 struct keys_silence {
@@ -65,6 +68,7 @@ struct keys_answer {
     struct verdict verdict;
     struct principal who; /* set when the key is known */
     bool is_known;
+    str person_id;         /* when known: whose own key it is; STR_NONE: the employer's */
     struct decide_key key; /* when known: for the explanation; its arrays are copies */
 };
 

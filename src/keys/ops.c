@@ -176,10 +176,18 @@ enum keys_door keys_decide(struct cx *cx, const struct secret *key,
     struct decide_facts found = *facts;
     found.text.fault = KEY_TEXT_OK;
     int64_t since_ns = trust_since_ns(&keys_settings()->silence, facts->now.mono_ns);
-    if (table_decide(cx->arena, &digest, since_ns, &found, out))
+    switch (table_decide(cx->arena, &digest, since_ns, &found, out)) {
+    case TABLE_DECIDED:
         return KEYS_DECIDED;
-    if (unknown_may_read(&digest, facts->now))
-        return KEYS_ASK_STORE;
+    case TABLE_ABSENT:
+        if (unknown_may_read(&digest, facts->now))
+            return KEYS_ASK_STORE;
+        break;
+    case TABLE_FOREIGN:
+        if (unknown_may_read_in_vain(facts->now))
+            return KEYS_ASK_STORE;
+        break;
+    }
     decide_unknown(cx, facts, out);
     return KEYS_DECIDED;
 }
@@ -197,6 +205,14 @@ static enum err look_up(struct cx *cx, struct tx *tx, void *arg)
 
     lookup->is_found = e == E_OK;
     return e == E_ABSENT ? E_OK : e;
+}
+
+/* What the table would say of it: a key that is none of the asker's was looked up in vain. */
+static bool is_known_row(const struct key_row *row, const struct decide_facts *facts)
+{
+    struct decide_key key = {.api = row->api, .employer_id = row->key.employer_id};
+
+    return decide_is_known(&key, facts);
 }
 
 static enum err not_current(struct cx *cx)
@@ -236,8 +252,9 @@ enum err keys_admit(struct cx *cx, const struct secret *key, const struct decide
         if (e == E_STORE_DOWN)
             return decide_without_store(cx, key, facts, out);
         TRY(e);
-        unknown_was_read(&lookup.digest, lookup.is_found, facts->now);
-        if (!lookup.is_found) {
+        bool is_known = lookup.is_found && is_known_row(&lookup.row, facts);
+        unknown_was_read(&lookup.digest, is_known, facts->now);
+        if (!is_known) {
             decide_unknown(cx, facts, out);
             return E_OK;
         }

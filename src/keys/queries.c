@@ -11,11 +11,12 @@
     " k.id, k.employer_id, k.name, k.scopes, k.cidrs, k.is_active, k.not_before_ms,"               \
     " k.expires_at_ms, k.rate_requests, k.rate_window_ms, k.rate_algorithm, k.key_prefix,"         \
     " k.key_suffix, k.created_at_ms, k.created_by, k.updated_at_ms, k.rotated_at_ms,"              \
-    " k.revoked_at_ms, k.last_used_at_ms, k.last_used_ip, k.request_count,"                        \
+    " k.revoked_at_ms, k.last_used_at_ms, k.last_used_ip, k.request_count, k.api_id, k.owner_id,"  \
+    " k.is_instance, k.places, k.metadata,"                                                        \
     " (SELECT coalesce(max(s.ends_at_ms), 0) FROM api_key_secret s"                                \
     "   WHERE s.key_id = k.id AND s.rotated_at_ms > 0)"
 
-enum { KEY_COLUMNS_END = 22 };
+enum { KEY_COLUMNS_END = 27 };
 
 static void read_key(struct cx *cx, const struct rows *rows, struct key *out)
 {
@@ -38,7 +39,12 @@ static void read_key(struct cx *cx, const struct rows *rows, struct key *out)
         .last_used_at_ms = rows_int(rows, 18),
         .last_used_ip = arena_dup(cx->arena, rows_text(rows, 19)),
         .request_count = rows_int(rows, 20),
-        .previous_ends_at_ms = rows_int(rows, 21),
+        .api_id = arena_dup(cx->arena, rows_text(rows, 21)),
+        .owner_id = arena_dup(cx->arena, rows_text(rows, 22)),
+        .is_instance = rows_int(rows, 23) != 0,
+        .places = arena_dup(cx->arena, rows_text(rows, 24)),
+        .metadata = arena_dup(cx->arena, rows_text(rows, 25)),
+        .previous_ends_at_ms = rows_int(rows, 26),
     };
     key_cidrs_parse(cx->arena, rows_text(rows, 4), &out->cidrs, &out->n_cidrs);
 }
@@ -55,9 +61,10 @@ enum err keys_insert(struct tx *tx, const struct key *key)
         "INSERT INTO api_key (id, employer_id, name, scopes, cidrs, is_active, not_before_ms,"
         " expires_at_ms, rate_requests, rate_window_ms, rate_algorithm, key_prefix, key_suffix,"
         " created_at_ms, created_by, updated_at_ms, rotated_at_ms, revoked_at_ms,"
-        " last_used_at_ms, last_used_ip, request_count)"
+        " last_used_at_ms, last_used_ip, request_count, api_id, owner_id, is_instance, places,"
+        " metadata)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $14, 0, 0, 0,"
-        " NULL, 0)";
+        " NULL, 0, $16, $17, $18, $19, $20)";
     DROP(arena) struct arena *scratch = arena_new();
 
     return tx_exec(tx, sql,
@@ -67,7 +74,8 @@ enum err keys_insert(struct tx *tx, const struct key *key)
                         INT(key->is_active), INT(key->not_before_ms), INT(key->expires_at_ms),
                         INT(key->rate.requests), INT(key->rate.window_ms), INT(key->rate.algorithm),
                         TEXT(key->prefix), TEXT(key->suffix), INT(key->created_at_ms),
-                        TEXT(key->created_by)),
+                        TEXT(key->created_by), TEXT(key->api_id), TEXT(key->owner_id),
+                        INT(key->is_instance), TEXT(key->places), TEXT(key->metadata)),
                    NULL);
 }
 
@@ -124,7 +132,8 @@ enum err keys_count_live(struct tx *tx, str employer_id, int64_t *out)
 enum err keys_find(struct cx *cx, struct tx *tx, str employer_id, str id, struct key *out)
 {
     static const char sql[] =
-        "SELECT" KEY_COLUMNS " FROM api_key k WHERE k.employer_id = $1 AND k.id = $2";
+        "SELECT" KEY_COLUMNS " FROM api_key k WHERE k.employer_id = $1 AND k.id = $2"
+        " AND k.api_id = '" KEYS_ENTERPRISE_API "'";
     DROP(rows) struct rows *rows = NULL;
     enum err e = E_OK;
 
@@ -140,6 +149,7 @@ enum err keys_list(struct cx *cx, struct tx *tx, str employer_id, str after, int
 {
     static const char sql[] = "SELECT" KEY_COLUMNS " FROM api_key k"
                               " WHERE k.employer_id = $1 AND ($2 = '' OR k.id < $2)"
+                              " AND k.api_id = '" KEYS_ENTERPRISE_API "'"
                               " ORDER BY k.id DESC LIMIT $3";
     DROP(rows) struct rows *rows = NULL;
     enum err e = E_OK;
@@ -240,8 +250,9 @@ enum err keys_find_by_digest(struct cx *cx, struct tx *tx, const struct sha256 *
 {
     static const char sql[] =
         "SELECT" KEY_COLUMNS ", e.is_active, e.is_approved, d.rotated_at_ms, d.ends_at_ms,"
-        " d.is_imported FROM api_key_secret d JOIN api_key k ON k.id = d.key_id"
-        " JOIN employer e ON e.id = k.employer_id WHERE d.digest = $1";
+        " d.is_imported, coalesce(p.is_active, 1) FROM api_key_secret d"
+        " JOIN api_key k ON k.id = d.key_id JOIN employer e ON e.id = k.employer_id"
+        " LEFT JOIN person p ON p.id = k.owner_id WHERE d.digest = $1";
     DROP(rows) struct rows *rows = NULL;
     char hex[2 * SHA256_BYTES];
     enum err e = E_OK;
@@ -256,6 +267,8 @@ enum err keys_find_by_digest(struct cx *cx, struct tx *tx, const struct sha256 *
                                       .rotated_at_ms = rows_int(rows, KEY_COLUMNS_END + 2),
                                       .ends_at_ms = rows_int(rows, KEY_COLUMNS_END + 3),
                                       .is_imported = rows_int(rows, KEY_COLUMNS_END + 4) != 0};
+    out->person_is_inactive = rows_int(rows, KEY_COLUMNS_END + 5) == 0;
+    out->api = 0;
     return E_OK;
 }
 

@@ -15,11 +15,13 @@ struct content {
     uint64_t scopes;
     int64_t requests;
     int64_t window_ms;
+    uint32_t api;
     uint32_t algorithm;
     uint32_t n_cidrs;
     bool is_active;
     bool employer_is_active;
     bool employer_is_approved;
+    bool person_is_inactive;
     uint8_t employer_bytes;
     char employer_id[64];
     struct net_cidr cidrs[];
@@ -49,11 +51,13 @@ static void fill(struct content *c, const struct key_row *row)
     c->scopes = key->scopes.bits;
     c->requests = key->rate.requests;
     c->window_ms = key->rate.window_ms;
+    c->api = row->api;
     c->algorithm = key->rate.algorithm;
     c->n_cidrs = (uint32_t)key->n_cidrs;
     c->is_active = key->is_active;
     c->employer_is_active = row->employer_is_active;
     c->employer_is_approved = row->employer_is_approved;
+    c->person_is_inactive = row->person_is_inactive;
     c->employer_bytes =
         (uint8_t)(key->employer_id.n < sizeof c->employer_id ? key->employer_id.n
                                                              : sizeof c->employer_id);
@@ -67,17 +71,19 @@ static struct rights rights_of(const struct content *c)
     return (struct rights){
         .policy =
             {
+                .api = c->api,
+                .employer_id = {c->employer_id, c->employer_bytes},
                 .revoked_at_ms = c->revoked_at_ms,
                 .is_active = c->is_active,
                 .not_before_ms = c->not_before_ms,
                 .employer_is_active = c->employer_is_active,
                 .employer_is_approved = c->employer_is_approved,
+                .person_is_inactive = c->person_is_inactive,
                 .cidrs = c->cidrs,
                 .n_cidrs = c->n_cidrs,
                 .scopes = {c->scopes},
                 .rate = {c->requests, c->window_ms, (enum rate_algorithm)c->algorithm},
             },
-        .employer_id = {c->employer_id, c->employer_bytes},
     };
 }
 

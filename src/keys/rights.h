@@ -1,6 +1,7 @@
 /*
- * What many keys have in common: owner, scopes, limit, address rules. Equal ones are kept once, so
- * that a key in memory costs little more than its digest, its id and its meters. Inside keys/ only.
+ * What many keys have in common: API, employer, scopes, limit, address rules. Equal ones are kept
+ * once, so that a key in memory costs little more than its digest, its id and its meters. Inside
+ * keys/ only.
  *
  * They are never changed; a key gets others. All calls under the lock of the key table; reading one
  * needs none, as long as somebody holds it.
@@ -12,7 +13,6 @@
 
 struct rights {
     struct decide_key policy; /* without expiry and rotation, which are of one key alone */
-    str employer_id;
 };
 
 /* Those of the row; given back with rights_release. */

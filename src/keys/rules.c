@@ -133,6 +133,10 @@ static void check_order(struct form *f, const struct key *key)
 void key_read_draft(struct form *f, int64_t now_ms, struct key *out)
 {
     *out = (struct key){
+        .api_id = S(KEYS_ENTERPRISE_API),
+        .owner_id = S(""),
+        .places = S(""),
+        .metadata = S(""),
         .is_active = true,
         .created_at_ms = now_ms,
         .updated_at_ms = now_ms,

@@ -7,7 +7,9 @@
 
 struct key {
     str id;
+    str api_id;
     str employer_id;
+    str owner_id; /* of the person whose own key it is; '': the employer's */
     str name;
     struct scope_set scopes;
     const struct net_cidr *cidrs;
@@ -27,6 +29,9 @@ struct key {
     int64_t last_used_at_ms;
     str last_used_ip;
     int64_t request_count;
+    bool is_instance; /* of the management API: sees every employer */
+    str places;       /* as the store has them; '': anywhere */
+    str metadata;     /* a JSON object; '': none */
 };
 
 /* "active", "inactive", "revoked", "expired" or "scheduled": what is shown. */

@@ -75,13 +75,20 @@ static struct decide_key policy_of(const struct cached_key *key, const struct ca
     return policy;
 }
 
+static str id_text(struct arena *arena, const struct packed_id *id)
+{
+    char text[PACKED_ID_TEXT_BYTES];
+
+    return arena_dup(arena, (str){text, packed_id_text(id, text)});
+}
+
 static void answer(struct arena *arena, const struct cached_secret *secret,
                    const struct decide_facts *facts, struct keys_answer *out)
 {
     struct cached_key *key = entries_key(&table.entries, secret->key);
-    str employer_id = arena_dup(arena, key->rights->employer_id);
 
     out->key = policy_of(key, secret);
+    out->key.employer_id = arena_dup(arena, key->rights->policy.employer_id);
     out->is_known = true;
     out->verdict = decide_metered(key, &out->key, facts);
     /* The explanation of a refusal never shows the list, so its array stays behind. */
@@ -89,11 +96,12 @@ static void answer(struct arena *arena, const struct cached_secret *secret,
     out->key.n_cidrs = 0;
     out->who = (struct principal){
         .kind = PRINCIPAL_KEY,
-        .id = arena_dup(arena, entries_id(key)),
-        .employer_id = employer_id,
-        .home_employer_id = employer_id,
+        .id = id_text(arena, &key->id),
+        .employer_id = out->key.employer_id,
+        .home_employer_id = out->key.employer_id,
         .scopes = out->key.scopes,
     };
+    out->person_id = key->person ? id_text(arena, key->person) : STR_NONE;
     if (out->verdict.code == E_OK && !facts->is_peek)
         usage_note(&table.used, key, secret->key, facts->now.wall_ms, &facts->client);
     /* Looked at first: a line that is only read is shared by all processors. */
@@ -109,18 +117,26 @@ static bool is_fresh(const struct cached_secret *secret, int64_t since_ns)
            secret->read_at_ns >= since_ns;
 }
 
-bool table_decide(struct arena *arena, const struct sha256 *digest, int64_t since_ns,
-                  const struct decide_facts *facts, struct keys_answer *out)
+static bool is_known(const struct cached_secret *secret, const struct decide_facts *facts)
 {
+    return decide_is_known(&entries_key(&table.entries, secret->key)->rights->policy, facts);
+}
+
+enum table_found table_decide(struct arena *arena, const struct sha256 *digest, int64_t since_ns,
+                              const struct decide_facts *facts, struct keys_answer *out)
+{
+    enum table_found found = TABLE_ABSENT;
+
     rcu_thread_begin();
     rcu_enter();
     uint32_t number = entries_find_secret(&table.entries, digest);
     const struct cached_secret *secret = number ? entries_secret(&table.entries, number) : NULL;
-    bool is_there = secret && is_fresh(secret, since_ns);
-    if (is_there)
+    if (secret && is_fresh(secret, since_ns))
+        found = is_known(secret, facts) ? TABLE_DECIDED : TABLE_FOREIGN;
+    if (found == TABLE_DECIDED)
         answer(arena, secret, facts, out);
     rcu_leave();
-    return is_there;
+    return found;
 }
 
 /* ---- room ---- */
@@ -188,6 +204,7 @@ static bool is_same_limit(const struct rate_policy *a, const struct rate_policy 
            a->algorithm == b->algorithm;
 }
 
+/* A key never changes hands, so its person does not count. */
 static bool is_as_read_locked(const struct cached_key *key, const struct rights *rights,
                               const struct key_row *row)
 {
@@ -223,6 +240,7 @@ static uint32_t add_key_locked(const struct rights *rights, const struct key_row
     uint32_t number = entries_add_key(&table.entries, row->key.id);
     struct cached_key *key = entries_key(&table.entries, number);
     key->rights = rights;
+    entries_set_person(&table.entries, key, row->key.owner_id);
     key->expires_at_ms = row->key.expires_at_ms;
     key->generation = atomic_load(&table.generation);
     atomic_store(&key->is_hot, true);

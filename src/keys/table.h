@@ -16,12 +16,19 @@
 void table_start(int64_t keys_max); /* 0: 1,000 */
 void table_stop(void);
 
+enum table_found {
+    TABLE_DECIDED,
+    TABLE_ABSENT,  /* or stale, or read before since_ns */
+    TABLE_FOREIGN, /* it is there, and is none of the asker's: nothing was written or counted */
+};
+
 /*
- * Decide, meter and count a key that is in the table. False: it is not there, or stale, or was read
- * before since_ns (monotonic; see keys/trust.h).
+ * Decide, meter and count a key that is in the table.
+ *
+ * since_ns  monotonic; see keys/trust.h
  */
-bool table_decide(struct arena *arena, const struct sha256 *digest, int64_t since_ns,
-                  const struct decide_facts *facts, struct keys_answer *out);
+enum table_found table_decide(struct arena *arena, const struct sha256 *digest, int64_t since_ns,
+                              const struct decide_facts *facts, struct keys_answer *out);
 
 /*
  * Fill: note the epoch, read the store, put. False: something changed in between and the row may

@@ -105,6 +105,11 @@ bool unknown_begin_read(const struct sha256 *digest, struct rate_now now)
     return believe(may_exist(digest) || pay(now));
 }
 
+bool unknown_may_read_in_vain(struct rate_now now)
+{
+    return believe(could_pay(now));
+}
+
 void unknown_was_read(const struct sha256 *digest, bool is_there, struct rate_now now)
 {
     atomic_fetch_add(is_there ? &unknown.found : &unknown.absent, 1);

@@ -24,7 +24,11 @@ bool unknown_may_read(const struct sha256 *digest, struct rate_now now);
 /* The same, and the read that follows is paid for. */
 bool unknown_begin_read(const struct sha256 *digest, struct rate_now now);
 
-/* What the store said. */
+/* The same of a secret that exists and is none of the asker's: no more, and no sooner, than if it
+ * did not exist. */
+bool unknown_may_read_in_vain(struct rate_now now);
+
+/* What the store said, of a key that is the asker's. */
 void unknown_was_read(const struct sha256 *digest, bool is_there, struct rate_now now);
 
 /*

@@ -32,10 +32,8 @@ void usage_note(struct used *used, struct cached_key *key, uint32_t number, int6
 
 static struct stashed take_one(struct cached_key *key)
 {
-    struct stashed taken;
+    struct stashed taken = {.id = key->id, .requests = atomic_exchange(&key->requests, 0)};
 
-    memcpy(taken.id, key->id, sizeof taken.id);
-    taken.requests = atomic_exchange(&key->requests, 0);
     while (atomic_exchange_explicit(&key->is_noting, true, memory_order_acquire)) {
     }
     taken.last_at_ms = key->last_at_ms;
@@ -61,9 +59,10 @@ static bool take_next(struct used *used, struct entries *entries, struct stashed
 static struct usage show(struct arena *arena, const struct stashed *from)
 {
     bool has_addr = from->addr.family != NET_NONE;
+    char id[PACKED_ID_TEXT_BYTES];
 
     return (struct usage){
-        .id = arena_dup(arena, (str){from->id, strnlen(from->id, KEY_ID_BYTES)}),
+        .id = arena_dup(arena, (str){id, packed_id_text(&from->id, id)}),
         .requests = from->requests,
         .last_at_ms = from->last_at_ms,
         .last_ip = has_addr ? net_addr_write(arena, &from->addr) : STR_NONE,
@@ -99,9 +98,10 @@ static void stash(struct used *used, const struct stashed *one)
 
 static struct stashed stashed_of(const struct usage *line)
 {
-    struct stashed one = {.requests = (uint32_t)line->requests, .last_at_ms = line->last_at_ms};
+    struct stashed one = {.id = packed_id_of(line->id),
+                          .requests = (uint32_t)line->requests,
+                          .last_at_ms = line->last_at_ms};
 
-    memcpy(one.id, line->id.p, line->id.n < KEY_ID_BYTES ? line->id.n : KEY_ID_BYTES);
     if (line->last_ip.n && !net_addr_parse(line->last_ip, &one.addr))
         one.addr = (struct net_addr){0};
     return one;

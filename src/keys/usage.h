@@ -18,7 +18,7 @@ struct usage {
 
 /* Usage that has no key in memory to stay with. */
 struct stashed {
-    char id[KEY_ID_BYTES];
+    struct packed_id id;
     uint32_t requests;
     int64_t last_at_ms;
     struct net_addr addr;

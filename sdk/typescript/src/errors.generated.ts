@@ -242,6 +242,12 @@ export const errors = {
     cause: "The operator has not approved the employer yet.",
     fix: "Ask the operator of this service to approve the employer.",
   },
+  USER_INACTIVE: {
+    status: 403,
+    message: "The user is not active.",
+    cause: "The person whose own key this is has been deactivated.",
+    fix: "Ask an admin of your organization to make the user active again.",
+  },
   API_KEY_IP_NOT_ALLOWED: {
     status: 403,
     message: "The caller's address is not allowed for this API key.",

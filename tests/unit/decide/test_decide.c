@@ -19,7 +19,8 @@ struct call {
 static struct call a_call(void)
 {
     struct call c = {
-        .key = {.is_active = true,
+        .key = {.employer_id = S("emp_1"),
+                .is_active = true,
                 .not_before_ms = 1,
                 .expires_at_ms = NOW_MS * 2,
                 .employer_is_active = true,
@@ -29,6 +30,7 @@ static struct call a_call(void)
                 .scopes = scope_parse(S("cohort:read cohort:write")),
                 .rate = {120, 60 * SECOND_MS, RATE_GCRA}},
         .facts = {.now = {NOW_MS, INT64_C(1000000) * NOW_MS},
+                  .employer_id = S("emp_1"),
                   .version_is_required = true,
                   .version = {VERSION_OK, S("v1"), S("2026-02-01")},
                   .country = {{'F', 'R'}},
@@ -75,6 +77,16 @@ static void make_unknown(struct call *c)
     c->is_unknown = true;
 }
 
+static void issue_for_other_api(struct call *c)
+{
+    c->key.api = 1;
+}
+
+static void give_to_other_employer(struct call *c)
+{
+    c->key.employer_id = S("emp_2");
+}
+
 static void revoke(struct call *c)
 {
     c->key.revoked_at_ms = 500;
@@ -111,6 +123,11 @@ static void disapprove_employer(struct call *c)
     c->key.employer_is_approved = false;
 }
 
+static void stop_person(struct call *c)
+{
+    c->key.person_is_inactive = true;
+}
+
 static void move_address(struct call *c)
 {
     assert_true(net_addr_parse(S("198.51.100.7"), &c->facts.client));
@@ -142,6 +159,8 @@ static const struct {
     {"version", break_version, {.code = E_UNSUPPORTED_API_VERSION}},
     {"text", break_text, {.code = E_INVALID_API_KEY}},
     {"unknown", make_unknown, {.code = E_INVALID_API_KEY}},
+    {"of another API", issue_for_other_api, {.code = E_INVALID_API_KEY}},
+    {"of another employer", give_to_other_employer, {.code = E_INVALID_API_KEY}},
     {"revoked", revoke, {.code = E_API_KEY_REVOKED, .since_ms = 500}},
     {"rotated", rotate_out, {.code = E_API_KEY_REVOKED, .since_ms = 600, .is_rotated_out = true}},
     {"inactive", switch_off, {.code = E_API_KEY_INACTIVE}},
@@ -149,6 +168,7 @@ static const struct {
     {"expired", expire, {.code = E_API_KEY_EXPIRED, .since_ms = NOW_MS}},
     {"employer inactive", stop_employer, {.code = E_EMPLOYER_INACTIVE}},
     {"employer not approved", disapprove_employer, {.code = E_EMPLOYER_NOT_APPROVED}},
+    {"person inactive", stop_person, {.code = E_USER_INACTIVE}},
     {"address", move_address, {.code = E_API_KEY_IP_NOT_ALLOWED}},
     {"country", move_country, {.code = E_GEO_NOT_ALLOWED}},
     {"scope", take_scope, {.code = E_INSUFFICIENT_SCOPE}},
@@ -157,7 +177,7 @@ static const struct {
 
 enum {
     FAILURES = sizeof failures / sizeof *failures,
-    FIRST_OF_A_KNOWN_KEY = 3,
+    FIRST_OF_A_KNOWN_KEY = 5,
     RATE = FAILURES - 1,
 };
 
@@ -384,6 +404,19 @@ static void a_revocation_counts_even_if_its_instant_is_ahead_of_this_clock(void 
 
 /* ---- rules and unknown facts ---- */
 
+static void who_asks_about_any_api_or_employer_is_answered(void **state)
+{
+    struct call c = a_call();
+
+    (void)state;
+    c.key.api = 7;
+    c.facts.api = DECIDE_ANY_API;
+    assert_decided(c, E_OK);
+    c.facts.api = 7;
+    c.facts.employer_id = STR_NONE;
+    assert_decided(c, E_OK);
+}
+
 static void a_missing_version_is_refused_only_where_it_is_required(void **state)
 {
     struct call c = a_call();
@@ -493,6 +526,7 @@ int main(void)
         cmocka_unit_test(a_key_begins_at_its_exact_millisecond),
         cmocka_unit_test(an_old_secret_ends_at_the_exact_millisecond_of_its_overlap),
         cmocka_unit_test(a_revocation_counts_even_if_its_instant_is_ahead_of_this_clock),
+        cmocka_unit_test(who_asks_about_any_api_or_employer_is_answered),
         cmocka_unit_test(a_missing_version_is_refused_only_where_it_is_required),
         cmocka_unit_test(every_fault_of_the_text_makes_the_key_invalid),
         cmocka_unit_test(an_unknown_address_passes_no_address_rule),

@@ -39,9 +39,9 @@ static bool ask_since(const char *secret, int64_t since_ns, enum err *code)
     struct sha256 digest = digest_sha256(str_of(secret));
     struct keys_answer answer = {0};
 
-    bool is_there = table_decide(arena, &digest, since_ns, &facts, &answer);
+    enum table_found found = table_decide(arena, &digest, since_ns, &facts, &answer);
     *code = answer.verdict.code;
-    return is_there;
+    return found == TABLE_DECIDED;
 }
 
 static bool ask(const char *secret, enum err *code)
@@ -79,6 +79,61 @@ static void what_was_put_is_decided(void **state)
     assert_true(ask("secret", &code));
     assert_int_equal(code, E_OK);
     assert_false(ask("other", &code));
+}
+
+static enum table_found ask_as(struct decide_facts facts, struct keys_answer *out)
+{
+    DROP(arena) struct arena *arena = arena_new();
+    struct sha256 digest = digest_sha256(S("secret"));
+
+    *out = (struct keys_answer){0};
+    return table_decide(arena, &digest, INT64_MIN, &facts, out);
+}
+
+static void a_key_is_none_of_another_apis_or_employers_business(void **state)
+{
+    struct key_row row = a_row("key_1", "secret");
+    struct decide_facts facts = some_facts();
+    struct usage used[1];
+    struct keys_answer answer;
+    DROP(arena) struct arena *arena = arena_new();
+
+    (void)state;
+    row.api = 7;
+    assert_true(put(table_epoch(), 0, &row));
+    assert_int_equal(ask_as(facts, &answer), TABLE_FOREIGN);
+    assert_false(answer.is_known);
+    facts.api = 7;
+    assert_int_equal(ask_as(facts, &answer), TABLE_DECIDED);
+    facts.employer_id = S("emp_2");
+    assert_int_equal(ask_as(facts, &answer), TABLE_FOREIGN);
+    facts.api = DECIDE_ANY_API;
+    assert_int_equal(ask_as(facts, &answer), TABLE_FOREIGN);
+    facts.employer_id = S("emp_1");
+    assert_int_equal(ask_as(facts, &answer), TABLE_DECIDED);
+    assert_int_equal(table_take_usage(arena, used, 1), 1);
+    assert_int_equal(used[0].requests, 2);
+}
+
+static void a_persons_key_names_the_person(void **state)
+{
+    struct key_row row = a_row("api_key_0197a2c4e86f41d2a3b4c5d6e7f80912", "secret");
+    DROP(arena) struct arena *arena = arena_new();
+    struct decide_facts facts = some_facts();
+    struct sha256 digest = digest_sha256(S("secret"));
+    struct keys_answer answer = {0};
+
+    (void)state;
+    row.key.owner_id = S("user_06b3k9q2x7hv4m1tz8c5nd0r");
+    assert_true(put(table_epoch(), 0, &row));
+    assert_int_equal(table_decide(arena, &digest, 0, &facts, &answer), TABLE_DECIDED);
+    assert_true(str_eq(answer.who.id, row.key.id));
+    assert_true(str_eq(answer.person_id, row.key.owner_id));
+    row.person_is_inactive = true;
+    table_touch_all();
+    assert_true(put(table_epoch(), 0, &row));
+    assert_int_equal(table_decide(arena, &digest, 0, &facts, &answer), TABLE_DECIDED);
+    assert_int_equal(answer.verdict.code, E_USER_INACTIVE);
 }
 
 static void a_touched_key_is_read_again(void **state)
@@ -432,6 +487,8 @@ int main(void)
 #define IN_A_TABLE(test) cmocka_unit_test_setup_teardown(test, start, stop)
     const struct CMUnitTest tests[] = {
         IN_A_TABLE(what_was_put_is_decided),
+        IN_A_TABLE(a_key_is_none_of_another_apis_or_employers_business),
+        IN_A_TABLE(a_persons_key_names_the_person),
         IN_A_TABLE(a_touched_key_is_read_again),
         IN_A_TABLE(every_secret_of_a_touched_key_is_read_again),
         IN_A_TABLE(a_row_read_before_a_change_is_not_put),
