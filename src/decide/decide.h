@@ -57,6 +57,7 @@ struct decide_facts {
     struct scope_set wanted;        /* all of these */
     const struct scope_expr *needs; /* and this; NULL: no more */
     int64_t cost;                   /* 1, unless the caller says otherwise */
+    bool is_counted;                /* the asker wants to know how often the key was used */
     bool is_peek; /* only asked about: no use, so no limit is looked at or charged */
     const struct scope_names *names; /* of all scopes here; NULL: the enterprise API's */
     enum err of_rules; /* what the rules of method and path come to: E_OK, or why they refuse */

@@ -20,7 +20,7 @@
 
 struct cached_key {
     struct packed_id id;
-    struct net_addr last_addr; /* this and last_at_ms belong to whoever has set is_noting */
+    struct net_addr last_addr; /* this, last_at_ms and n_taken: of whoever has set is_noting */
     atomic_bool is_noting;
     atomic_bool is_stale;
     atomic_bool is_hot; /* used since the last look for somebody to leave */
@@ -31,6 +31,7 @@ struct cached_key {
     _Atomic int64_t granted; /* struct meters */
     _Atomic int64_t refused;
     int64_t last_at_ms;
+    int64_t n_taken;           /* uses that the store has, or will have when a flush is done */
     _Atomic uint32_t requests; /* not yet taken; from the first on the key is in the list of used */
     uint32_t next_used;
     uint32_t first_secret;
@@ -47,7 +48,7 @@ struct cached_secret {
     int64_t ends_at_ms;
 };
 
-static_assert(sizeof(struct cached_key) <= 112, "a million of them is a lot");
+static_assert(sizeof(struct cached_key) <= 120, "a million of them is a lot");
 static_assert(sizeof(struct cached_secret) <= 72, "a million of them is a lot");
 
 struct entries {

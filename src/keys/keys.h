@@ -69,6 +69,7 @@ struct keys_answer {
     struct principal who; /* set when the key is known */
     bool is_known;
     str person_id;         /* when known: whose own key it is; STR_NONE: the employer's */
+    int64_t n_uses;        /* when it passed and facts.is_counted: with this one */
     struct decide_key key; /* when known: for the explanation; its arrays are copies */
 };
 

@@ -70,7 +70,25 @@ static bool read_cidr(struct form *f, const char *member, str text, struct net_c
     return false;
 }
 
-static void read_cidrs(struct form *f, const json_t *list, struct key *out)
+const struct key_words key_words_enterprise = {
+    .cidrs = "allowedIpCidrs",
+    .not_before = "notBefore",
+    .expires = "expiresAt",
+    .rate = "rateLimit",
+    .rate_part = "rateLimit.",
+    .window = "windowSeconds",
+};
+
+const struct key_words key_words_management = {
+    .cidrs = "allowed_ip_cidrs",
+    .not_before = "not_before",
+    .expires = "expires_on",
+    .rate = "rate_limit",
+    .rate_part = "rate_limit.",
+    .window = "window_seconds",
+};
+
+static void read_cidrs(struct form *f, const char *name, const json_t *list, struct key *out)
 {
     char member[MEMBER_MAX_BYTES];
     size_t n = json_array_size(list);
@@ -81,19 +99,20 @@ static void read_cidrs(struct form *f, const json_t *list, struct key *out)
         return;
     }
     if (!json_is_array(list) || n > KEY_CIDRS_MAX) {
-        form_problem(f, "allowedIpCidrs", "must be a list of at most %d blocks", KEY_CIDRS_MAX);
+        form_problem(f, name, "must be a list of at most %d blocks", KEY_CIDRS_MAX);
         return;
     }
     struct net_cidr *cidrs = arena_array(f->cx->arena, n, sizeof *cidrs);
     for (size_t i = 0; i < n; i++) {
-        snprintf(member, sizeof member, "allowedIpCidrs[%zu]", i);
+        snprintf(member, sizeof member, "%s[%zu]", name, i);
         read_cidr(f, member, json_text(json_array_get(list, i)), &cidrs[i]);
     }
     out->cidrs = cidrs;
     out->n_cidrs = n;
 }
 
-static void read_rate(struct form *f, const json_t *value, struct rate_policy *out)
+static void read_rate(struct form *f, const struct key_words *words, const json_t *value,
+                      struct rate_policy *out)
 {
     struct form limit;
 
@@ -101,13 +120,13 @@ static void read_rate(struct form *f, const json_t *value, struct rate_policy *o
         *out = (struct rate_policy){0};
         return;
     }
-    form_open_part(&limit, f, value, "rateLimit.");
+    form_open_part(&limit, f, value, words->rate_part);
     if (!form_has(&limit, "requests"))
         form_problem(&limit, "requests", "is required");
-    if (!form_has(&limit, "windowSeconds"))
-        form_problem(&limit, "windowSeconds", "is required");
+    if (!form_has(&limit, words->window))
+        form_problem(&limit, words->window, "is required");
     out->requests = form_int(&limit, "requests", 1, RATE_REQUESTS_MAX, 1);
-    out->window_ms = form_int(&limit, "windowSeconds", 1, RATE_WINDOW_MAX_S, 1) * SECOND_MS;
+    out->window_ms = form_int(&limit, words->window, 1, RATE_WINDOW_MAX_S, 1) * SECOND_MS;
     str algorithm = form_text(&limit, "algorithm", 16, false);
     out->algorithm = str_eq(algorithm, S("fixed")) ? RATE_FIXED : RATE_GCRA;
     if (algorithm.n && !str_eq(algorithm, S("fixed")) && !str_eq(algorithm, S("gcra")))
@@ -115,24 +134,39 @@ static void read_rate(struct form *f, const json_t *value, struct rate_policy *o
     form_close_part(&limit);
 }
 
-static void read_expiry(struct form *f, int64_t now_ms, struct key *out)
+static void read_expiry(struct form *f, const struct key_words *words, int64_t now_ms,
+                        struct key *out)
 {
-    int64_t at_ms = form_time(f, "expiresAt");
+    int64_t at_ms = form_time(f, words->expires);
 
     if (at_ms && at_ms <= now_ms)
-        form_problem(f, "expiresAt", "is in the past; any future instant is valid");
+        form_problem(f, words->expires, "is in the past; any future instant is valid");
     out->expires_at_ms = at_ms;
 }
 
-static void check_order(struct form *f, const struct key *key)
+static void check_order(struct form *f, const struct key_words *words, const struct key *key)
 {
     if (key->not_before_ms && key->expires_at_ms && key->not_before_ms >= key->expires_at_ms)
-        form_problem(f, "notBefore", "must be before expiresAt");
+        form_problem(f, words->not_before, "must be before %s", words->expires);
 }
 
-void key_read_draft(struct form *f, int64_t now_ms, struct key *out)
+void key_read_rules(struct form *f, const struct key_words *words, int64_t now_ms, struct key *key)
 {
-    *out = (struct key){
+    const json_t *cidrs = form_value(f, words->cidrs);
+    const json_t *rate = form_value(f, words->rate);
+
+    if (cidrs)
+        read_cidrs(f, words->cidrs, cidrs, key);
+    if (form_value(f, words->expires))
+        read_expiry(f, words, now_ms, key);
+    if (rate)
+        read_rate(f, words, rate, &key->rate);
+    check_order(f, words, key);
+}
+
+struct key key_blank(int64_t now_ms)
+{
+    return (struct key){
         .api_id = S(KEYS_ENTERPRISE_API),
         .owner_id = S(""),
         .places = S(""),
@@ -140,19 +174,22 @@ void key_read_draft(struct form *f, int64_t now_ms, struct key *out)
         .is_active = true,
         .created_at_ms = now_ms,
         .updated_at_ms = now_ms,
-        .rate = {.requests = KEY_RATE_REQUESTS, .window_ms = KEY_RATE_WINDOW_S * SECOND_MS}};
-    out->name = form_text(f, "name", KEY_NAME_MAX_CHARS, true);
-    read_scopes(f, form_value(f, "scopes"), &out->scopes);
-    read_cidrs(f, form_value(f, "allowedIpCidrs"), out);
-    out->not_before_ms = form_time(f, "notBefore");
-    read_expiry(f, now_ms, out);
-    check_order(f, out);
-    const json_t *rate = form_value(f, "rateLimit");
-    if (rate)
-        read_rate(f, rate, &out->rate);
+        .rate = {.requests = KEY_RATE_REQUESTS, .window_ms = KEY_RATE_WINDOW_S * SECOND_MS},
+    };
 }
 
-static void read_status(struct form *f, struct key *key)
+void key_read_draft(struct form *f, int64_t now_ms, struct key *out)
+{
+    const struct key_words *words = &key_words_enterprise;
+
+    *out = key_blank(now_ms);
+    out->name = form_text(f, "name", KEY_NAME_MAX_CHARS, true);
+    read_scopes(f, form_value(f, "scopes"), &out->scopes);
+    out->not_before_ms = form_time(f, words->not_before);
+    key_read_rules(f, words, now_ms, out);
+}
+
+void key_read_status(struct form *f, struct key *key)
 {
     str status = form_text(f, "status", 16, true);
 
@@ -194,24 +231,14 @@ str key_changes(struct arena *arena, const struct key *before, const struct key 
 void key_read_patch(struct form *f, int64_t now_ms, struct key *key)
 {
     const json_t *scopes = form_value(f, "scopes");
-    const json_t *cidrs = form_value(f, "allowedIpCidrs");
-    const json_t *rate = form_value(f, "rateLimit");
-    const json_t *name = form_value(f, "name");
-    const json_t *status = form_value(f, "status");
 
-    if (name)
+    if (form_value(f, "name"))
         key->name = form_text(f, "name", KEY_NAME_MAX_CHARS, true);
     if (scopes)
         read_scopes(f, scopes, &key->scopes);
-    if (cidrs)
-        read_cidrs(f, cidrs, key);
-    if (form_value(f, "expiresAt"))
-        read_expiry(f, now_ms, key);
-    if (rate)
-        read_rate(f, rate, &key->rate);
-    if (status)
-        read_status(f, key);
-    check_order(f, key);
+    if (form_value(f, "status"))
+        key_read_status(f, key);
+    key_read_rules(f, &key_words_enterprise, now_ms, key);
 }
 
 /* ---- keeping ---- */

@@ -37,6 +37,26 @@ struct key {
 /* "active", "inactive", "revoked", "expired" or "scheduled": what is shown. */
 str key_status(const struct key *key, int64_t now_ms);
 
+/* What the members about a key's rules are called in a dialect. */
+struct key_words {
+    const char *cidrs;
+    const char *not_before;
+    const char *expires;
+    const char *rate;
+    const char *rate_part; /* with a dot */
+    const char *window;
+};
+
+extern const struct key_words key_words_enterprise;
+extern const struct key_words key_words_management;
+
+/* A key of the enterprise API, with what a new key has where nothing is said. */
+struct key key_blank(int64_t now_ms);
+
+/* Addresses, expiry and limit, as far as they were sent. notBefore has been read. */
+void key_read_rules(struct form *f, const struct key_words *words, int64_t now_ms, struct key *key);
+void key_read_status(struct form *f, struct key *key);
+
 /* Read a new key from a form; what is absent gets its default. Problems go to the form. */
 void key_read_draft(struct form *f, int64_t now_ms, struct key *out);
 

@@ -103,7 +103,8 @@ static void answer(struct arena *arena, const struct cached_secret *secret,
     };
     out->person_id = key->person ? id_text(arena, key->person) : STR_NONE;
     if (out->verdict.code == E_OK && !facts->is_peek)
-        usage_note(&table.used, key, secret->key, facts->now.wall_ms, &facts->client);
+        usage_note(&table.used, key, secret->key, facts->now.wall_ms, &facts->client,
+                   facts->is_counted ? &out->n_uses : NULL);
     /* Looked at first: a line that is only read is shared by all processors. */
     if (!atomic_load_explicit(&key->is_hot, memory_order_relaxed))
         atomic_store_explicit(&key->is_hot, true, memory_order_relaxed);
@@ -241,6 +242,7 @@ static uint32_t add_key_locked(const struct rights *rights, const struct key_row
     struct cached_key *key = entries_key(&table.entries, number);
     key->rights = rights;
     entries_set_person(&table.entries, key, row->key.owner_id);
+    usage_learn(key, row->key.request_count);
     key->expires_at_ms = row->key.expires_at_ms;
     key->generation = atomic_load(&table.generation);
     atomic_store(&key->is_hot, true);
@@ -255,6 +257,7 @@ static uint32_t put_key_locked(const struct key_row *row, struct rate_now now)
     if (!number)
         return add_key_locked(rights, row, now);
     struct cached_key *key = entries_key(&table.entries, number);
+    usage_learn(key, row->key.request_count);
     if (is_as_read_locked(key, rights, row))
         rights_release(rights);
     else

@@ -17,28 +17,69 @@ static void join(struct used *used, struct cached_key *key, uint32_t number)
     while (!atomic_compare_exchange_weak(&used->first, &first, number));
 }
 
-void usage_note(struct used *used, struct cached_key *key, uint32_t number, int64_t now_ms,
-                const struct net_addr *client)
+static bool try_noting(struct cached_key *key)
 {
-    /* Whoever finds another at it was not the last either. */
-    if (!atomic_exchange_explicit(&key->is_noting, true, memory_order_acquire)) {
-        key->last_at_ms = now_ms;
-        key->last_addr = *client;
-        atomic_store_explicit(&key->is_noting, false, memory_order_release);
+    return !atomic_exchange_explicit(&key->is_noting, true, memory_order_acquire);
+}
+
+static void begin_noting(struct cached_key *key)
+{
+    while (!try_noting(key)) {
     }
-    if (atomic_fetch_add(&key->requests, 1) == 0)
+}
+
+static void end_noting(struct cached_key *key)
+{
+    atomic_store_explicit(&key->is_noting, false, memory_order_release);
+}
+
+/* What is taken moves from `requests` to n_taken while it is being noted: so their sum, read
+ * there, never falls. */
+static uint32_t note(struct cached_key *key, int64_t now_ms, const struct net_addr *client,
+                     int64_t *count)
+{
+    key->last_at_ms = now_ms;
+    key->last_addr = *client;
+    uint32_t before = atomic_fetch_add(&key->requests, 1);
+    if (count)
+        *count = key->n_taken + before + 1;
+    end_noting(key);
+    return before;
+}
+
+void usage_note(struct used *used, struct cached_key *key, uint32_t number, int64_t now_ms,
+                const struct net_addr *client, int64_t *count)
+{
+    uint32_t before;
+
+    if (count)
+        begin_noting(key);
+    /* Whoever finds another at it was not the last either. */
+    if (count || try_noting(key))
+        before = note(key, now_ms, client, count);
+    else
+        before = atomic_fetch_add(&key->requests, 1);
+    if (before == 0)
         join(used, key, number);
+}
+
+void usage_learn(struct cached_key *key, int64_t n_stored)
+{
+    begin_noting(key);
+    if (key->n_taken < n_stored)
+        key->n_taken = n_stored;
+    end_noting(key);
 }
 
 static struct stashed take_one(struct cached_key *key)
 {
-    struct stashed taken = {.id = key->id, .requests = atomic_exchange(&key->requests, 0)};
-
-    while (atomic_exchange_explicit(&key->is_noting, true, memory_order_acquire)) {
-    }
-    taken.last_at_ms = key->last_at_ms;
-    taken.addr = key->last_addr;
-    atomic_store_explicit(&key->is_noting, false, memory_order_release);
+    begin_noting(key);
+    struct stashed taken = {.id = key->id,
+                            .requests = atomic_exchange(&key->requests, 0),
+                            .last_at_ms = key->last_at_ms,
+                            .addr = key->last_addr};
+    key->n_taken += taken.requests;
+    end_noting(key);
     return taken;
 }
 
@@ -107,6 +148,15 @@ static struct stashed stashed_of(const struct usage *line)
     return one;
 }
 
+static bool give_back(struct cached_key *key, uint32_t requests)
+{
+    begin_noting(key);
+    key->n_taken -= requests;
+    bool is_first = atomic_fetch_add(&key->requests, requests) == 0;
+    end_noting(key);
+    return is_first;
+}
+
 void usage_give_back(struct used *used, struct entries *entries, const struct usage *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -115,7 +165,7 @@ void usage_give_back(struct used *used, struct entries *entries, const struct us
         struct stashed one = stashed_of(&list[i]);
         if (!key)
             stash(used, &one);
-        else if (atomic_fetch_add(&key->requests, one.requests) == 0)
+        else if (give_back(key, one.requests))
             join(used, key, number);
     }
 }

@@ -31,9 +31,12 @@ struct used {
     size_t n_stashed, stash_room;
 };
 
-/* Within a read section. */
+/* Within a read section. *count, unless NULL: how often it was used, this time included. */
 void usage_note(struct used *used, struct cached_key *key, uint32_t number, int64_t now_ms,
-                const struct net_addr *client);
+                const struct net_addr *client, int64_t *count);
+
+/* Under the lock: the store has this many uses of it. */
+void usage_learn(struct cached_key *key, int64_t n_stored);
 
 /* ---- under the lock ---- */
 

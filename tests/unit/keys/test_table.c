@@ -115,6 +115,35 @@ static void a_key_is_none_of_another_apis_or_employers_business(void **state)
     assert_int_equal(used[0].requests, 2);
 }
 
+/* What a flush has taken, and could not write, still counts. */
+static void the_count_of_uses_never_falls(void **state)
+{
+    struct key_row row = a_row("key_1", "secret");
+    DROP(arena) struct arena *arena = arena_new();
+    struct decide_facts facts = some_facts();
+    struct usage used[1];
+    struct keys_answer answer;
+
+    (void)state;
+    row.key.request_count = 41;
+    facts.is_counted = true;
+    assert_true(put(table_epoch(), 0, &row));
+    for (int64_t n = 42; n <= 50; n++) {
+        assert_int_equal(ask_as(facts, &answer), TABLE_DECIDED);
+        assert_int_equal(answer.n_uses, n);
+        assert_int_equal(table_take_usage(arena, used, 1), 1);
+        if (n % 3 == 0)
+            table_give_back_usage(used, 1);
+        if (n % 3 == 1)
+            assert_true(put(table_epoch(), 0, &row)); /* read before that was written */
+    }
+    row.key.request_count = 90; /* other nodes count too */
+    table_touch(S("key_1"));
+    assert_true(put(table_epoch(), 0, &row));
+    assert_int_equal(ask_as(facts, &answer), TABLE_DECIDED);
+    assert_in_range(answer.n_uses, 91, 92);
+}
+
 static void a_persons_key_names_the_person(void **state)
 {
     struct key_row row = a_row("api_key_0197a2c4e86f41d2a3b4c5d6e7f80912", "secret");
@@ -488,6 +517,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_A_TABLE(what_was_put_is_decided),
         IN_A_TABLE(a_key_is_none_of_another_apis_or_employers_business),
+        IN_A_TABLE(the_count_of_uses_never_falls),
         IN_A_TABLE(a_persons_key_names_the_person),
         IN_A_TABLE(a_touched_key_is_read_again),
         IN_A_TABLE(every_secret_of_a_touched_key_is_read_again),
