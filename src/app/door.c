@@ -33,6 +33,7 @@ struct door *door_new(const struct door_settings *settings, struct store *store)
     router_add(&door->router, meta_routes);
     router_add(&door->router, auth_routes);
     router_add(&door->router, key_routes);
+    router_add(&door->router, key_management_routes);
     router_add(&door->router, cohort_routes);
     router_add(&door->router, people_routes);
     router_add(&door->router, instance_routes);

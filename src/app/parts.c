@@ -1,6 +1,7 @@
 /* Start every part in order, tick them, stop them in reverse order. */
 #include "app/parts.h"
 
+#include "apis/apis.h"
 #include "audit/audit.h"
 #include "auth/auth.h"
 #include "base/banned.h"
@@ -150,6 +151,7 @@ static void start_rules(struct arena *arena, const struct config *config)
     json_start();
     password_start();
     http_set_public_url(&config->public_url);
+    apis_start(&(struct apis_settings){keys.form, config->public_url});
     keys_start(&keys);
     auth_start(&auth);
     cohorts_start(config->foreign_email_limit);
@@ -209,7 +211,9 @@ enum err parts_start(struct parts *parts, const struct config *config, str *why)
     TRY(start_instance(parts, why));
     parts->doing = "cannot read the store";
     struct cx cx = parts_cx(parts, parts->arena, "reading the keys");
-    enum err e = keys_learn_store(&cx);
+    enum err e = apis_learn_store(&cx);
+    if (e == E_OK)
+        e = keys_learn_store(&cx);
     if (e == E_OK)
         e = gate_learn_store(&cx);
     *why = cx.failure.detail;
@@ -255,6 +259,7 @@ void parts_stop(struct parts *parts)
     cohorts_start(0);
     auth_stop();
     keys_stop();
+    apis_stop();
     instance_stop();
     arena_drop(&parts->arena);
 }

@@ -26,6 +26,19 @@ str id_new(struct arena *arena, const char *prefix, int64_t now_ms)
     return arena_printf(arena, "%s_%.*s", prefix, ID_BODY_CHARS, body);
 }
 
+str id_new_hex(struct arena *arena, const char *prefix, int64_t now_ms)
+{
+    unsigned char bytes[16];
+    char body[2 * sizeof bytes];
+
+    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
+        abort();
+    for (int i = 0; i < 6; i++)
+        bytes[i] = (unsigned char)(now_ms >> (40 - 8 * i));
+    hex_write(bytes, sizeof bytes, body);
+    return arena_printf(arena, "%s%.*s", prefix, (int)sizeof body, body);
+}
+
 bool id_is_shaped(str text, const char *prefix)
 {
     str start = str_of(prefix);

@@ -15,6 +15,12 @@ enum { ID_BODY_CHARS = 24 };
 /* `prefix` without the underscore. Two made in the same millisecond are in random order. */
 str id_new(struct arena *arena, const char *prefix, int64_t now_ms);
 
+/*
+ * The same in hex, where a contract asks for it: `prefix` with its underscore, or none, then 32
+ * digits: 12 of time, 20 of chance.
+ */
+str id_new_hex(struct arena *arena, const char *prefix, int64_t now_ms);
+
 /* Right prefix, right length, right alphabet: worth asking the store about. */
 bool id_is_shaped(str text, const char *prefix);
 

@@ -22,6 +22,7 @@ struct principal {
     str employer_id;         /* acts for; an operator who named none has STR_NONE */
     str home_employer_id;    /* belongs to */
     struct scope_set scopes; /* a key's */
+    bool is_instance;        /* a key of the management API: sees every employer */
 };
 
 #endif

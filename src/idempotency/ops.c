@@ -139,7 +139,8 @@ static enum err compare_payload(struct cx *cx, const struct attempt *a, const st
 static enum err secret_gone(struct cx *cx, const json_t *answer)
 {
     const json_t *own = json_object_get(answer, "id");
-    str id = json_text(own ? own : json_object_get(answer, "userId"));
+    const json_t *of_key = json_object_get(json_object_get(answer, "api_key"), "id");
+    str id = json_text(own ? own : of_key ? of_key : json_object_get(answer, "userId"));
     struct buf members;
 
     buf_init(&members, 1024);

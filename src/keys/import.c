@@ -28,31 +28,38 @@ static bool is_visible_ascii(str text)
     return true;
 }
 
-static void read_raw(struct form *f, str raw, struct key_import *line)
+static void read_raw(struct form *f, const struct key_form *look, str raw, struct key *key,
+                     struct key_secret *secret)
 {
     if (raw.n < IMPORT_KEY_MIN_BYTES || raw.n > IMPORT_KEY_MAX_BYTES || !is_visible_ascii(raw)) {
         form_problem(f, "key", "must be %d to %d visible ASCII characters without spaces",
                      IMPORT_KEY_MIN_BYTES, IMPORT_KEY_MAX_BYTES);
         return;
     }
-    line->secret.digest = digest_sha256(raw);
-    line->key.prefix = key_shown_prefix(f->cx->arena, raw, &keys_settings()->form);
-    line->key.suffix = key_shown_suffix(f->cx->arena, raw);
+    secret->digest = digest_sha256(raw);
+    key->prefix = key_shown_prefix(f->cx->arena, raw, look);
+    key->suffix = key_shown_suffix(f->cx->arena, raw);
+}
+
+void import_read_secret(struct form *f, const struct key_form *look, struct key *key,
+                        struct key_secret *secret)
+{
+    const json_t *raw = form_value(f, "key");
+    const json_t *digest = form_value(f, "sha256");
+
+    key->prefix = key->suffix = S("");
+    if (!raw == !digest)
+        form_problem(f, "key", "give either key, the raw text, or sha256, its digest in hex");
+    else if (raw)
+        read_raw(f, look, json_text(raw), key, secret);
+    else if (!parse_hex_digest(json_text(digest), &secret->digest))
+        form_problem(f, "sha256", "must be the 64 hex digits of the key text's SHA-256");
 }
 
 static void read_line(struct form *f, struct key_import *line)
 {
     key_read_draft(f, f->cx->now_ms, &line->key);
-    const json_t *raw = form_value(f, "key");
-    const json_t *digest = form_value(f, "sha256");
-
-    line->key.prefix = line->key.suffix = S("");
-    if (!raw == !digest)
-        form_problem(f, "key", "give either key, the raw text, or sha256, its digest in hex");
-    else if (raw)
-        read_raw(f, json_text(raw), line);
-    else if (!parse_hex_digest(json_text(digest), &line->secret.digest))
-        form_problem(f, "sha256", "must be the 64 hex digits of the key text's SHA-256");
+    import_read_secret(f, &keys_settings()->form, &line->key, &line->secret);
 }
 
 enum err import_read(struct cx *cx, const json_t *body, struct key_import **lines, size_t *n)

@@ -55,6 +55,7 @@ void keys_stop(void);
 const struct keys_settings *keys_settings(void);
 
 extern const struct route key_routes[];
+extern const struct route key_management_routes[]; /* under /api/v1 */
 
 /* ---- at the door ---- */
 
@@ -69,7 +70,8 @@ struct keys_answer {
     struct principal who; /* set when the key is known */
     bool is_known;
     str person_id;         /* when known: whose own key it is; STR_NONE: the employer's */
-    int64_t n_uses;        /* when it passed and facts.is_counted: with this one */
+    int64_t n_uses;        /* when known and facts.is_counted: with this one, if it passed */
+    int64_t last_at_ms;    /* likewise: the last use before this; 0: none */
     struct decide_key key; /* when known: for the explanation; its arrays are copies */
 };
 

@@ -81,6 +81,11 @@ enum err keys_learn_store(struct cx *cx)
     return E_OK;
 }
 
+void keys_note_imported(void)
+{
+    atomic_store(&has_imported, true);
+}
+
 void keys_count(struct keys_stats *out)
 {
     struct table_stats table;
@@ -210,7 +215,7 @@ static enum err look_up(struct cx *cx, struct tx *tx, void *arg)
 /* What the table would say of it: a key that is none of the asker's was looked up in vain. */
 static bool is_known_row(const struct key_row *row, const struct decide_facts *facts)
 {
-    struct decide_key key = {.api = row->api, .employer_id = row->key.employer_id};
+    struct decide_key key = {.api = row->key.api, .employer_id = row->key.employer_id};
 
     return decide_is_known(&key, facts);
 }
@@ -263,40 +268,45 @@ enum err keys_admit(struct cx *cx, const struct secret *key, const struct decide
     return E_OK;
 }
 
-/* Rules about an employer's keys, their number and their current secret, read before they write. */
+enum err key_lock_all_of(struct tx *tx, str employer_id)
+{
+    return tx_lock(tx, "keys", employer_id);
+}
+
 static enum err lock_keys(struct cx *cx, struct tx *tx)
 {
-    return tx_lock(tx, "keys", cx->who->employer_id);
+    return key_lock_all_of(tx, cx->who->employer_id);
 }
 
 /* ---- issuing ---- */
 
-static void make_raw(struct cx *cx, struct key *key, struct key_secret *kept, struct secret *raw)
+void key_make_raw(struct cx *cx, const struct key_form *form, struct key *key,
+                  struct key_secret *kept, struct secret *raw)
 {
     uint8_t chance[KEY_RANDOM_BYTES];
     char text[KEY_TEXT_MAX_BYTES];
 
     random_bytes(chance, sizeof chance);
-    size_t n = key_text_make(&keys_settings()->form, chance, text);
-    key->prefix = key_shown_prefix(cx->arena, (str){text, n}, &keys_settings()->form);
+    size_t n = key_text_make(form, chance, text);
+    key->prefix = key_shown_prefix(cx->arena, (str){text, n}, form);
     key->suffix = key_shown_suffix(cx->arena, (str){text, n});
     *kept = (struct key_secret){.digest = digest_sha256((str){text, n})};
     secret_take(raw, text, n);
     mem_wipe(chance, sizeof chance);
 }
 
-/* A line about a key of the employer that cx->who acts for. */
-static enum err audit_of_key(struct cx *cx, struct tx *tx, const char *action, str id, str detail)
+enum err key_audit(struct cx *cx, struct tx *tx, const char *action, const struct key *key,
+                   str detail)
 {
     return audit_write(cx, tx,
                        &(struct audit_line){.action = action,
                                             .target_kind = "api_key",
-                                            .target_id = id,
-                                            .employer_id = cx->who->employer_id,
+                                            .target_id = key->id,
+                                            .employer_id = key->employer_id,
                                             .detail = detail});
 }
 
-static str instant(struct cx *cx, int64_t at_ms)
+str key_instant(struct cx *cx, int64_t at_ms)
 {
     char text[TIME_TEXT_BYTES];
 
@@ -309,10 +319,10 @@ static str instant(struct cx *cx, int64_t at_ms)
 static enum err audit_key_made(struct cx *cx, struct tx *tx, const char *action,
                                const struct key *key)
 {
-    return audit_of_key(cx, tx, action, key->id,
-                        audit_detail(cx, F("name", key->name),
-                                     F("scopes", scope_write(cx->arena, key->scopes)),
-                                     F("expiresAt", instant(cx, key->expires_at_ms))));
+    return key_audit(cx, tx, action, key,
+                     audit_detail(cx, F("name", key->name),
+                                  F("scopes", scope_write(cx->arena, key->scopes)),
+                                  F("expiresAt", key_instant(cx, key->expires_at_ms))));
 }
 
 struct issue {
@@ -320,14 +330,14 @@ struct issue {
     struct key_secret *secret;
 };
 
-static enum err check_room(struct cx *cx, struct tx *tx, int64_t wanted)
+enum err key_check_room(struct cx *cx, struct tx *tx, str employer_id, int64_t max, int64_t wanted)
 {
     int64_t live = 0;
 
-    TRY(keys_count_live(tx, cx->who->employer_id, &live));
-    if (live + wanted > keys_settings()->live_max)
+    TRY(keys_count_live(tx, employer_id, &live));
+    if (live + wanted > max)
         return fail(cx, E_API_KEY_LIMIT, "%" PRId64 " keys are live, and %" PRId64 " may be.", live,
-                    keys_settings()->live_max);
+                    max);
     return E_OK;
 }
 
@@ -336,7 +346,7 @@ static enum err insert_issued(struct cx *cx, struct tx *tx, void *arg)
     struct issue *issue = arg;
 
     TRY(lock_keys(cx, tx));
-    TRY(check_room(cx, tx, 1));
+    TRY(key_check_room(cx, tx, cx->who->employer_id, keys_settings()->live_max, 1));
     TRY(keys_insert(tx, issue->key));
     TRY(keys_insert_secret(tx, issue->key->id, issue->secret, cx->now_ms));
     return audit_key_made(cx, tx, "api_key.created", issue->key);
@@ -350,7 +360,7 @@ enum err keys_issue(struct cx *cx, struct key *key, struct secret *raw)
     key->id = id_new(cx->arena, "key", cx->now_ms);
     key->employer_id = cx->who->employer_id;
     key->created_by = cx->who->id;
-    make_raw(cx, key, &kept, raw);
+    key_make_raw(cx, &keys_settings()->form, key, &kept, raw);
     enum err e = store_run(cx, insert_issued, &issue);
     unknown_add(&kept.digest);
     TRY(e);
@@ -423,9 +433,7 @@ static enum err find_live(struct cx *cx, struct tx *tx, str id, struct key *out)
     return E_OK;
 }
 
-/* The key is read again after a failure too: where the commit was made and only its answer was
- * lost, a revoked key would go on working. */
-static enum err run_on_key(struct cx *cx, str id, store_work work, void *arg)
+enum err key_run_on(struct cx *cx, str id, store_work work, void *arg)
 {
     enum err e = store_run(cx, work, arg);
 
@@ -439,12 +447,12 @@ static enum err audit_change(struct cx *cx, struct tx *tx, const struct key *bef
 {
     struct scope_set added = {after->scopes.bits & ~before->scopes.bits};
 
-    TRY(audit_of_key(cx, tx, "api_key.updated", after->id,
+    TRY(key_audit(cx, tx, "api_key.updated", after,
                      audit_detail(cx, F("changed", key_changes(cx->arena, before, after)),
                                   F("status", after->is_active ? S("active") : S("inactive")))));
     if (scope_has_all(before->scopes, after->scopes))
         return E_OK;
-    return audit_of_key(cx, tx, "api_key.scopes_widened", after->id,
+    return key_audit(cx, tx, "api_key.scopes_widened", after,
                         audit_detail(cx, F("added", scope_write(cx->arena, added)),
                                      F("scopes", scope_write(cx->arena, after->scopes))));
 }
@@ -475,7 +483,7 @@ enum err keys_change(struct cx *cx, str id, const json_t *patch, struct key *out
 {
     struct change change = {id, patch, out};
 
-    TRY(run_on_key(cx, id, change_in_tx, &change));
+    TRY(key_run_on(cx, id, change_in_tx, &change));
     log_event(cx, LOG_INFO, "key.updated", F("keyId", id), F("by", cx->who->id));
     return E_OK;
 }
@@ -498,19 +506,19 @@ static enum err rotate_in_tx(struct cx *cx, struct tx *tx, void *arg)
     TRY(find_live(cx, tx, rotate->id, key));
     tx_announce(tx, "key", key->id);
     TRY(keys_end_secrets(tx, key->id, cx->now_ms, ends_at_ms));
-    make_raw(cx, key, &rotate->kept, rotate->raw);
+    key_make_raw(cx, &keys_settings()->form, key, &rotate->kept, rotate->raw);
     key->rotated_at_ms = key->updated_at_ms = cx->now_ms;
     key->previous_ends_at_ms = ends_at_ms;
     TRY(keys_mark_rotated(tx, key));
     TRY(keys_insert_secret(tx, key->id, &rotate->kept, cx->now_ms));
-    return audit_of_key(cx, tx, "api_key.rotated", key->id,
+    return key_audit(cx, tx, "api_key.rotated", key,
                         audit_detail(cx, F("overlapSeconds", rotate->overlap_s)));
 }
 
 enum err keys_rotate(struct cx *cx, str id, int64_t overlap_s, struct key *out, struct secret *raw)
 {
     struct rotate rotate = {.id = id, .overlap_s = overlap_s, .out = out, .raw = raw};
-    enum err e = run_on_key(cx, id, rotate_in_tx, &rotate);
+    enum err e = key_run_on(cx, id, rotate_in_tx, &rotate);
 
     unknown_add(&rotate.kept.digest);
     TRY(e);
@@ -529,7 +537,7 @@ static enum err revoke_in_tx(struct cx *cx, struct tx *tx, void *arg)
         return E_OK;
     tx_announce(tx, "key", get->id);
     TRY(keys_mark_revoked(tx, cx->who->employer_id, get->id, cx->now_ms));
-    return audit_of_key(cx, tx, "api_key.revoked", get->id,
+    return key_audit(cx, tx, "api_key.revoked", get->out,
                         audit_detail(cx, F("name", get->out->name)));
 }
 
@@ -555,7 +563,7 @@ enum err keys_revoke(struct cx *cx, str id)
     struct key key;
     struct get get = {id, &key};
 
-    TRY(run_on_key(cx, id, revoke_in_tx, &get));
+    TRY(key_run_on(cx, id, revoke_in_tx, &get));
     log_event(cx, LOG_INFO, "key.revoked", F("keyId", id), F("by", cx->who->id));
     return E_OK;
 }
@@ -574,7 +582,8 @@ static enum err import_in_tx(struct cx *cx, struct tx *tx, void *arg)
 
     tx_announce(tx, "import", cx->who->employer_id);
     TRY(lock_keys(cx, tx));
-    TRY(check_room(cx, tx, (int64_t)import->n));
+    TRY(key_check_room(cx, tx, cx->who->employer_id, keys_settings()->live_max,
+                       (int64_t)import->n));
     for (import->at = 0; import->at < import->n; import->at++) {
         struct key_import *line = &import->lines[import->at];
         TRY(keys_insert(tx, &line->key));
@@ -598,7 +607,7 @@ enum err keys_import(struct cx *cx, struct key_import *lines, size_t n, size_t *
     for (size_t i = 0; i < import.at; i++)
         unknown_add(&lines[i].secret.digest);
     *taken = import.at;
-    atomic_store(&has_imported, true);
+    keys_note_imported();
     TRY(e);
     log_event(cx, LOG_INFO, "keys.imported", F("keys", n), F("by", cx->who->id));
     return E_OK;

@@ -1,30 +1,20 @@
 /* Each SQL statement of keys/, beside its binding and its reading. */
 #include "keys/queries.h"
 
+#include "keys/columns.h"
+#include "keys/scopes.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "base/banned.h"
 
-/* The columns of struct key, in the order read_key reads them. */
-#define KEY_COLUMNS                                                                                \
-    " k.id, k.employer_id, k.name, k.scopes, k.cidrs, k.is_active, k.not_before_ms,"               \
-    " k.expires_at_ms, k.rate_requests, k.rate_window_ms, k.rate_algorithm, k.key_prefix,"         \
-    " k.key_suffix, k.created_at_ms, k.created_by, k.updated_at_ms, k.rotated_at_ms,"              \
-    " k.revoked_at_ms, k.last_used_at_ms, k.last_used_ip, k.request_count, k.api_id, k.owner_id,"  \
-    " k.is_instance, k.places, k.metadata,"                                                        \
-    " (SELECT coalesce(max(s.ends_at_ms), 0) FROM api_key_secret s"                                \
-    "   WHERE s.key_id = k.id AND s.rotated_at_ms > 0)"
-
-enum { KEY_COLUMNS_END = 27 };
-
-static void read_key(struct cx *cx, const struct rows *rows, struct key *out)
+void keys_read_row(struct cx *cx, const struct rows *rows, struct key *out)
 {
     *out = (struct key){
         .id = arena_dup(cx->arena, rows_text(rows, 0)),
         .employer_id = arena_dup(cx->arena, rows_text(rows, 1)),
         .name = arena_dup(cx->arena, rows_text(rows, 2)),
-        .scopes = scope_parse(rows_text(rows, 3)),
         .is_active = rows_int(rows, 5) != 0,
         .not_before_ms = rows_int(rows, 6),
         .expires_at_ms = rows_int(rows, 7),
@@ -47,6 +37,7 @@ static void read_key(struct cx *cx, const struct rows *rows, struct key *out)
         .previous_ends_at_ms = rows_int(rows, 26),
     };
     key_cidrs_parse(cx->arena, rows_text(rows, 4), &out->cidrs, &out->n_cidrs);
+    key_scopes_read(cx->arena, rows_text(rows, 3), out);
 }
 
 static str digest_text(const struct sha256 *digest, char out[2 * SHA256_BYTES])
@@ -69,7 +60,7 @@ enum err keys_insert(struct tx *tx, const struct key *key)
 
     return tx_exec(tx, sql,
                    BIND(TEXT(key->id), TEXT(key->employer_id), TEXT(key->name),
-                        TEXT(scope_write(scratch, key->scopes)),
+                        TEXT(key->scope_words),
                         TEXT(key_cidrs_write(scratch, key->cidrs, key->n_cidrs)),
                         INT(key->is_active), INT(key->not_before_ms), INT(key->expires_at_ms),
                         INT(key->rate.requests), INT(key->rate.window_ms), INT(key->rate.algorithm),
@@ -140,7 +131,7 @@ enum err keys_find(struct cx *cx, struct tx *tx, str employer_id, str id, struct
     TRY(tx_query(tx, sql, BIND(TEXT(employer_id), TEXT(id)), &rows));
     if (!rows_next(rows, &e))
         return e ? e : E_ABSENT;
-    read_key(cx, rows, out);
+    keys_read_row(cx, rows, out);
     return E_OK;
 }
 
@@ -163,7 +154,7 @@ enum err keys_list(struct cx *cx, struct tx *tx, str employer_id, str after, int
             out->has_more = true;
             break;
         }
-        read_key(cx, rows, &out->list[out->n++]);
+        keys_read_row(cx, rows, &out->list[out->n++]);
     }
     return e;
 }
@@ -177,7 +168,7 @@ enum err keys_update(struct tx *tx, const struct key *key)
     DROP(arena) struct arena *scratch = arena_new();
 
     return tx_exec(tx, sql,
-                   BIND(TEXT(key->id), TEXT(key->name), TEXT(scope_write(scratch, key->scopes)),
+                   BIND(TEXT(key->id), TEXT(key->name), TEXT(key->scope_words),
                         TEXT(key_cidrs_write(scratch, key->cidrs, key->n_cidrs)),
                         INT(key->is_active), INT(key->expires_at_ms), INT(key->rate.requests),
                         INT(key->rate.window_ms), INT(key->rate.algorithm),
@@ -250,9 +241,11 @@ enum err keys_find_by_digest(struct cx *cx, struct tx *tx, const struct sha256 *
 {
     static const char sql[] =
         "SELECT" KEY_COLUMNS ", e.is_active, e.is_approved, d.rotated_at_ms, d.ends_at_ms,"
-        " d.is_imported, coalesce(p.is_active, 1) FROM api_key_secret d"
+        " d.is_imported, coalesce(p.is_active, 1), e.plan_id, pa.scopes FROM api_key_secret d"
         " JOIN api_key k ON k.id = d.key_id JOIN employer e ON e.id = k.employer_id"
-        " LEFT JOIN person p ON p.id = k.owner_id WHERE d.digest = $1";
+        " LEFT JOIN person p ON p.id = k.owner_id"
+        " LEFT JOIN plan_api pa ON pa.plan_id = e.plan_id AND pa.api_id = k.api_id"
+        " WHERE d.digest = $1";
     DROP(rows) struct rows *rows = NULL;
     char hex[2 * SHA256_BYTES];
     enum err e = E_OK;
@@ -260,7 +253,7 @@ enum err keys_find_by_digest(struct cx *cx, struct tx *tx, const struct sha256 *
     TRY(tx_query(tx, sql, BIND(TEXT(digest_text(digest, hex))), &rows));
     if (!rows_next(rows, &e))
         return e ? e : E_ABSENT;
-    read_key(cx, rows, &out->key);
+    keys_read_row(cx, rows, &out->key);
     out->employer_is_active = rows_int(rows, KEY_COLUMNS_END) != 0;
     out->employer_is_approved = rows_int(rows, KEY_COLUMNS_END + 1) != 0;
     out->secret = (struct key_secret){.digest = *digest,
@@ -268,7 +261,8 @@ enum err keys_find_by_digest(struct cx *cx, struct tx *tx, const struct sha256 *
                                       .ends_at_ms = rows_int(rows, KEY_COLUMNS_END + 3),
                                       .is_imported = rows_int(rows, KEY_COLUMNS_END + 4) != 0};
     out->person_is_inactive = rows_int(rows, KEY_COLUMNS_END + 5) == 0;
-    out->api = 0;
+    if (rows_text(rows, KEY_COLUMNS_END + 6).n)
+        key_scopes_keep(rows_text(rows, KEY_COLUMNS_END + 7), &out->key);
     return E_OK;
 }
 

@@ -50,7 +50,6 @@ enum err keys_mark_rotated(struct tx *tx, const struct key *key);
 struct key_row {
     struct key key;
     struct key_secret secret;
-    uint32_t api; /* key.api_id by its number in this process */
     bool employer_is_active;
     bool employer_is_approved;
     bool person_is_inactive; /* of a person's own key */

@@ -22,6 +22,7 @@ struct content {
     bool employer_is_active;
     bool employer_is_approved;
     bool person_is_inactive;
+    bool is_instance;
     uint8_t employer_bytes;
     char employer_id[64];
     struct net_cidr cidrs[];
@@ -51,13 +52,14 @@ static void fill(struct content *c, const struct key_row *row)
     c->scopes = key->scopes.bits;
     c->requests = key->rate.requests;
     c->window_ms = key->rate.window_ms;
-    c->api = row->api;
+    c->api = key->api;
     c->algorithm = key->rate.algorithm;
     c->n_cidrs = (uint32_t)key->n_cidrs;
     c->is_active = key->is_active;
     c->employer_is_active = row->employer_is_active;
     c->employer_is_approved = row->employer_is_approved;
     c->person_is_inactive = row->person_is_inactive;
+    c->is_instance = key->is_instance;
     c->employer_bytes =
         (uint8_t)(key->employer_id.n < sizeof c->employer_id ? key->employer_id.n
                                                              : sizeof c->employer_id);
@@ -84,6 +86,7 @@ static struct rights rights_of(const struct content *c)
                 .scopes = {c->scopes},
                 .rate = {c->requests, c->window_ms, (enum rate_algorithm)c->algorithm},
             },
+        .is_instance = c->is_instance,
     };
 }
 

@@ -13,6 +13,7 @@
 
 struct rights {
     struct decide_key policy; /* without expiry and rotation, which are of one key alone */
+    bool is_instance;
 };
 
 /* Those of the row; given back with rights_release. */

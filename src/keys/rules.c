@@ -24,7 +24,7 @@ str key_status(const struct key *key, int64_t now_ms)
 
 enum { MEMBER_MAX_BYTES = 96 };
 
-static void read_scopes(struct form *f, const json_t *list, struct scope_set *out)
+static void read_scopes(struct form *f, const json_t *list, struct key *out)
 {
     char member[MEMBER_MAX_BYTES];
     struct scope_set scopes = {0};
@@ -45,7 +45,8 @@ static void read_scopes(struct form *f, const json_t *list, struct scope_set *ou
         else
             scope_add(&scopes, scope);
     }
-    *out = scopes;
+    out->scopes = scopes;
+    out->scope_words = out->scope_names = scope_write(f->cx->arena, scopes);
 }
 
 static bool read_cidr(struct form *f, const char *member, str text, struct net_cidr *out)
@@ -168,6 +169,8 @@ struct key key_blank(int64_t now_ms)
 {
     return (struct key){
         .api_id = S(KEYS_ENTERPRISE_API),
+        .scope_words = S(""),
+        .scope_names = S(""),
         .owner_id = S(""),
         .places = S(""),
         .metadata = S(""),
@@ -184,7 +187,7 @@ void key_read_draft(struct form *f, int64_t now_ms, struct key *out)
 
     *out = key_blank(now_ms);
     out->name = form_text(f, "name", KEY_NAME_MAX_CHARS, true);
-    read_scopes(f, form_value(f, "scopes"), &out->scopes);
+    read_scopes(f, form_value(f, "scopes"), out);
     out->not_before_ms = form_time(f, words->not_before);
     key_read_rules(f, words, now_ms, out);
 }
@@ -235,7 +238,7 @@ void key_read_patch(struct form *f, int64_t now_ms, struct key *key)
     if (form_value(f, "name"))
         key->name = form_text(f, "name", KEY_NAME_MAX_CHARS, true);
     if (scopes)
-        read_scopes(f, scopes, &key->scopes);
+        read_scopes(f, scopes, key);
     if (form_value(f, "status"))
         key_read_status(f, key);
     key_read_rules(f, &key_words_enterprise, now_ms, key);
@@ -270,15 +273,16 @@ void key_cidrs_parse(struct arena *arena, str text, const struct net_cidr **out,
 
 /* ---- showing ---- */
 
-static void write_rate(struct json_out *j, const struct rate_policy *rate)
+void key_write_rate(struct json_out *j, const struct key_words *words,
+                    const struct rate_policy *rate)
 {
     if (rate->requests == 0) {
-        json_put_null(j, S("rateLimit"));
+        json_put_null(j, str_of(words->rate));
         return;
     }
-    json_open_object(j, S("rateLimit"));
+    json_open_object(j, str_of(words->rate));
     json_put_int(j, S("requests"), rate->requests);
-    json_put_int(j, S("windowSeconds"), rate->window_ms / SECOND_MS);
+    json_put_int(j, str_of(words->window), rate->window_ms / SECOND_MS);
     json_put_text(j, S("algorithm"), rate->algorithm == RATE_FIXED ? S("fixed") : S("gcra"));
     json_close_object(j);
 }
@@ -297,7 +301,7 @@ static void write_rules(struct cx *cx, struct json_out *j, const struct key *key
     json_close_array(j);
     json_put_time(j, S("notBefore"), key->not_before_ms);
     json_put_time(j, S("expiresAt"), key->expires_at_ms);
-    write_rate(j, &key->rate);
+    key_write_rate(j, &key_words_enterprise, &key->rate);
 }
 
 void key_write(struct cx *cx, struct json_out *j, const struct key *key, const struct secret *raw)

@@ -5,13 +5,19 @@
 #include "base/form.h"
 #include "keys/keys.h"
 
+/* No question is about it. */
+#define KEY_API_GONE (DECIDE_ANY_API - 1)
+
 struct key {
     str id;
     str api_id;
     str employer_id;
     str owner_id; /* of the person whose own key it is; '': the employer's */
     str name;
-    struct scope_set scopes;
+    struct scope_set scopes; /* bits of its API */
+    str scope_words;         /* and as the store keeps them */
+    str scope_names;         /* and as people call them: words */
+    uint32_t api;            /* by its number in this process; KEY_API_GONE: it is deleted */
     const struct net_cidr *cidrs;
     size_t n_cidrs;
     bool is_active;
@@ -22,6 +28,7 @@ struct key {
     str suffix;
     int64_t created_at_ms;
     str created_by;
+    str creator_name; /* STR_NONE: it was not asked for, or is nobody's */
     int64_t updated_at_ms;
     int64_t rotated_at_ms;
     int64_t previous_ends_at_ms; /* 0: no former secret works any more */
@@ -72,6 +79,9 @@ void key_cidrs_parse(struct arena *arena, str text, const struct net_cidr **out,
 
 /* The bare object of the contract; `raw` may be NULL. */
 void key_write(struct cx *cx, struct json_out *j, const struct key *key, const struct secret *raw);
+
+void key_write_rate(struct json_out *j, const struct key_words *words,
+                    const struct rate_policy *rate);
 
 /* The first part of the text that may be shown: prefix, environment, four hex digits. */
 str key_shown_prefix(struct arena *arena, str text, const struct key_form *form);

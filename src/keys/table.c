@@ -100,9 +100,13 @@ static void answer(struct arena *arena, const struct cached_secret *secret,
         .employer_id = out->key.employer_id,
         .home_employer_id = out->key.employer_id,
         .scopes = out->key.scopes,
+        .is_instance = key->rights->is_instance,
     };
     out->person_id = key->person ? id_text(arena, key->person) : STR_NONE;
-    if (out->verdict.code == E_OK && !facts->is_peek)
+    bool is_use = out->verdict.code == E_OK && !facts->is_peek;
+    if (facts->is_counted)
+        usage_count(key, &out->n_uses, &out->last_at_ms);
+    if (is_use)
         usage_note(&table.used, key, secret->key, facts->now.wall_ms, &facts->client,
                    facts->is_counted ? &out->n_uses : NULL);
     /* Looked at first: a line that is only read is shared by all processors. */
@@ -242,7 +246,7 @@ static uint32_t add_key_locked(const struct rights *rights, const struct key_row
     struct cached_key *key = entries_key(&table.entries, number);
     key->rights = rights;
     entries_set_person(&table.entries, key, row->key.owner_id);
-    usage_learn(key, row->key.request_count);
+    usage_learn(key, row->key.request_count, row->key.last_used_at_ms);
     key->expires_at_ms = row->key.expires_at_ms;
     key->generation = atomic_load(&table.generation);
     atomic_store(&key->is_hot, true);
@@ -257,7 +261,7 @@ static uint32_t put_key_locked(const struct key_row *row, struct rate_now now)
     if (!number)
         return add_key_locked(rights, row, now);
     struct cached_key *key = entries_key(&table.entries, number);
-    usage_learn(key, row->key.request_count);
+    usage_learn(key, row->key.request_count, row->key.last_used_at_ms);
     if (is_as_read_locked(key, rights, row))
         rights_release(rights);
     else

@@ -63,11 +63,21 @@ void usage_note(struct used *used, struct cached_key *key, uint32_t number, int6
         join(used, key, number);
 }
 
-void usage_learn(struct cached_key *key, int64_t n_stored)
+void usage_count(struct cached_key *key, int64_t *count, int64_t *last_at_ms)
+{
+    begin_noting(key);
+    *count = key->n_taken + atomic_load(&key->requests);
+    *last_at_ms = key->last_at_ms;
+    end_noting(key);
+}
+
+void usage_learn(struct cached_key *key, int64_t n_stored, int64_t last_at_ms)
 {
     begin_noting(key);
     if (key->n_taken < n_stored)
         key->n_taken = n_stored;
+    if (key->last_at_ms < last_at_ms)
+        key->last_at_ms = last_at_ms;
     end_noting(key);
 }
 

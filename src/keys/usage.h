@@ -35,8 +35,11 @@ struct used {
 void usage_note(struct used *used, struct cached_key *key, uint32_t number, int64_t now_ms,
                 const struct net_addr *client, int64_t *count);
 
-/* Under the lock: the store has this many uses of it. */
-void usage_learn(struct cached_key *key, int64_t n_stored);
+/* How often it was used, and when last. */
+void usage_count(struct cached_key *key, int64_t *count, int64_t *last_at_ms);
+
+/* Under the lock: what the store has of it. */
+void usage_learn(struct cached_key *key, int64_t n_stored, int64_t last_at_ms);
 
 /* ---- under the lock ---- */
 

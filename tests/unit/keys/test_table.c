@@ -99,7 +99,7 @@ static void a_key_is_none_of_another_apis_or_employers_business(void **state)
     DROP(arena) struct arena *arena = arena_new();
 
     (void)state;
-    row.api = 7;
+    row.key.api = 7;
     assert_true(put(table_epoch(), 0, &row));
     assert_int_equal(ask_as(facts, &answer), TABLE_FOREIGN);
     assert_false(answer.is_known);
