@@ -6,7 +6,7 @@
     contracts/generate.py errors-md OUT   docs/errors.md
     contracts/generate.py errors-ts OUT   sdk/typescript/src/errors.generated.ts
 
-Reads openapi.yaml, errors.def and scopes.def from its own folder. OUT of "-" is standard output.
+Reads openapi.yaml, errors.def, management_messages.def and scopes.def from its own folder. OUT of "-" is standard output.
 Exit code 1: the contract contradicts itself; each contradiction is a line on standard error.
 """
 
@@ -22,6 +22,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 METHODS = ("get", "put", "post", "patch", "delete")
 JSON_STRING = r'"(?:[^"\\]|\\.)*"'
 PROBLEM = "application/problem+json"
+MANAGEMENT = "/api/v1/"
 # RFC 9110 section 15; Python's own names differ between its versions.
 PHRASES = {
     400: "Bad Request",
@@ -110,6 +111,7 @@ class Contract:
                 self.faults.add(f"errors.def: {code} has status {status}, which has no name in generate.py")
             self.errors[code] = {"status": status, "message": message, "cause": cause, "fix": fix}
         self.scopes = {scope: grants for _, scope, grants in read_def("scopes.def", "SCOPE", 3)}
+        self.told = {code: status for code, status, _ in read_def("management_messages.def", "MESSAGE", 3)}
         self.doc = yaml.load(read("openapi.yaml"), UniqueKeyLoader)
         self.groups = self.doc.pop("x-error-groups")
         self.server_errors = self.doc.pop("x-server-errors")
@@ -178,7 +180,8 @@ class Contract:
 
     def codes_of(self, path, op, where):
         """What an operation may answer, groups resolved, in the order of errors.def."""
-        names = ["every"] + (["api"] if path.startswith("/api/") else []) + op.get("x-errors", [])
+        has_versions = path.startswith("/api/") and not path.startswith(MANAGEMENT)
+        names = ["every"] + (["api"] if has_versions else []) + op.get("x-errors", [])
         codes = set()
         for name in names:
             if name in self.groups:
@@ -231,7 +234,7 @@ class Contract:
             names["retry-after"] = "RetryAfter"
         return {field: {"$ref": f"#/components/headers/{name}"} for field, name in names.items()}
 
-    def refusal(self, status, codes, fields, is_oauth):
+    def refusal(self, status, codes, fields, path):
         """A response for the codes of one status; alike ones are written once."""
         response = {
             "description": PHRASES[status] + ": " + ", ".join(codes) + ".",
@@ -248,9 +251,10 @@ class Contract:
                 }
             },
         }
-        if is_oauth:
-            # A head that cannot be read is answered before it is known whose it would have been.
-            response["content"]["application/json"] = {"schema": {"$ref": "#/components/schemas/OAuthError"}}
+        # A head that cannot be read is answered before it is known whose it would have been.
+        for start, schema in (("/oauth2/", "OAuthError"), (MANAGEMENT, "ManagementErrors")):
+            if path.startswith(start):
+                response["content"]["application/json"] = {"schema": {"$ref": f"#/components/schemas/{schema}"}}
         key = json.dumps(response, sort_keys=True)
         if key not in self.responses:
             n = sum(name.startswith(f"Refused{status}") for name, _ in self.responses.values())
@@ -268,10 +272,11 @@ class Contract:
         op.pop("x-errors", None)
         by_status = {}
         for code in codes:
-            by_status.setdefault(self.errors[code]["status"], []).append(code)
+            is_told = path.startswith(MANAGEMENT) and code in self.told
+            by_status.setdefault(self.told[code] if is_told else self.errors[code]["status"], []).append(code)
         for status in sorted(by_status):
             op["responses"][str(status)] = self.refusal(
-                status, by_status[status], self.fields(path, status, takes_key), path.startswith("/oauth2/"))
+                status, by_status[status], self.fields(path, status, takes_key), path)
 
     def expanded(self):
         for path, method, _, op in self.operations():

@@ -66,7 +66,7 @@ struct sallyport_problem {
 struct sallyport_table;
 
 #define SALLYPORT_SCOPES_MAX      64 /* names in one table */
-#define SALLYPORT_SCOPE_MAX_BYTES 63 /* of one name: letters, digits and . : _ - / */
+#define SALLYPORT_SCOPE_MAX_BYTES 64 /* of one name: letters, digits and . : _ - / */
 #define SALLYPORT_KEYS_DEFAULT    1000000
 #define SALLYPORT_KEYS_MAX        100000000
 

@@ -64,6 +64,55 @@ static enum credential find_session(struct visit *v)
     return token.n ? CREDENTIAL_TOKEN_COOKIE : CREDENTIAL_NONE;
 }
 
+/* RFC 7519 section 3: three parts, the first of which is JSON in base64url. */
+static bool is_jwt(str text)
+{
+    size_t dots = 0;
+
+    for (size_t i = 0; i < text.n; i++)
+        dots += text.p[i] == '.';
+    return dots == 2 && str_starts(text, S("eyJ"));
+}
+
+static enum err read_bearer(struct visit *v)
+{
+    str rest = secret_reveal(&v->req->authorization);
+    str scheme = str_cut(&rest, S(" "));
+
+    if (!str_ieq(scheme, S("Bearer")))
+        return fail(&v->cx, E_MALFORMED_REQUEST, "Authorization does not begin with 'Bearer '.");
+    if (!rest.n || str_has_byte(rest, ' ') || str_has_byte(rest, '\t') || str_has_byte(rest, ','))
+        return fail(&v->cx, E_MALFORMED_REQUEST, "Authorization holds %s after 'Bearer '.",
+                    rest.n ? "more than one word" : "nothing");
+    secret_set(&v->session, rest);
+    if (is_jwt(rest) && !issuers_any())
+        return fail(&v->cx, E_TOKEN_ISSUER_UNKNOWN, "No issuer of tokens is configured.");
+    if (is_jwt(rest)) {
+        v->credential = CREDENTIAL_TOKEN;
+        return E_OK;
+    }
+    v->credential = CREDENTIAL_KEY;
+    v->key = &v->session;
+    v->facts.text = key_text_judge(rest, &v->form);
+    return E_OK;
+}
+
+enum err visit_find_bearer(struct visit *v)
+{
+    const struct http_req *req = v->req;
+
+    if (secret_is_set(&req->authorization))
+        return read_bearer(v);
+    v->credential = find_session(v);
+    if (v->credential == CREDENTIAL_NONE && req->n_api_keys > 0) {
+        v->credential = CREDENTIAL_KEY;
+        v->facts.text.fault = KEY_TEXT_IN_WRONG_PLACE;
+    } else if (v->credential == CREDENTIAL_NONE && is_operator(req)) {
+        v->credential = CREDENTIAL_OPERATOR;
+    }
+    return E_OK;
+}
+
 void visit_find_credential(struct visit *v)
 {
     const struct http_req *req = v->req;

@@ -10,6 +10,8 @@
 #include "app/config_values.h"
 #include "base/banned.h"
 #include "base/json.h"
+#include "base/time.h"
+#include "places/places.h"
 
 /* ---- findings ---- */
 
@@ -110,6 +112,37 @@ static void check_settings(struct doctor *d)
               count_given(d->config));
 }
 
+/* ---- countries ---- */
+
+enum { GEOIP_OLD_AFTER_DAYS = 60 };
+
+static void check_places(struct doctor *d)
+{
+    struct places_state state;
+    str why;
+
+    if (d->config->geoip_database.n == 0) {
+        doctor_ok(d, "geoip.database", "geoip_database is not set: no address has a country.");
+        return;
+    }
+    if (!places_start(d->config->geoip_database, d->arena, &why)) {
+        doctor_find(d, FINDING_PROBLEM, "geoip.database",
+                    S("Put a file of the format MMDB there that this user may read."), "%.*s",
+                    STR_ARG(why));
+        return;
+    }
+    places_look(d->arena, &state);
+    places_stop();
+    int64_t days = (time_now_ms() - state.built_at_ms) / DAY_MS;
+    if (days > GEOIP_OLD_AFTER_DAYS)
+        doctor_find(d, FINDING_WARNING, "geoip.database", S("Fetch a newer one from its maker."),
+                    "%.*s is %lld days old; addresses change hands.", STR_ARG(state.type),
+                    (long long)days);
+    else
+        doctor_ok(d, "geoip.database", "%.*s is %lld days old.", STR_ARG(state.type),
+                  (long long)days);
+}
+
 /* ---- telling ---- */
 
 static const char *const level_words[FINDING_LEVELS] = {"ok", "warning", "problem"};
@@ -173,7 +206,7 @@ int doctor_run(struct cli_show *show, const struct config *config, str problems)
 {
     static void (*const checks[])(struct doctor *) = {
         check_settings, doctor_server, doctor_listen, doctor_limits, doctor_store,
-        doctor_disk,    doctor_clock,  doctor_tls,    doctor_reach,
+        doctor_disk,    doctor_clock,  doctor_tls,    check_places,  doctor_reach,
     };
     struct doctor d = {.arena = show->arena, .config = config, .args = show->args};
 

@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 
+#include "apis/apis.h"
 #include "app/meta.h"
 #include "app/visit.h"
 #include "audit/audit.h"
@@ -23,6 +24,7 @@
 #include "instance/instance.h"
 #include "issuers/issuers.h"
 #include "people/people.h"
+#include "plans/plans.h"
 
 struct door *door_new(const struct door_settings *settings, struct store *store)
 {
@@ -33,9 +35,12 @@ struct door *door_new(const struct door_settings *settings, struct store *store)
     router_add(&door->router, meta_routes);
     router_add(&door->router, auth_routes);
     router_add(&door->router, key_routes);
+    router_add(&door->router, api_routes);
     router_add(&door->router, key_management_routes);
     router_add(&door->router, cohort_routes);
     router_add(&door->router, people_routes);
+    router_add(&door->router, people_management_routes);
+    router_add(&door->router, plan_routes);
     router_add(&door->router, instance_routes);
     router_add(&door->router, audit_routes);
     router_add(&door->router, gate_routes);
@@ -130,6 +135,8 @@ static enum http_next judge_visit(struct visit *v, struct http_call *call)
         return door_judge_gate(v, call);
     if (v->route->access.kind == ACCESS_GATEWAY)
         return door_judge_gateway(v, call);
+    if (v->route->access.kind == ACCESS_MANAGEMENT)
+        return door_judge_management(v, call);
 
     visit_find_credential(v);
     gather_facts(v);

@@ -16,6 +16,8 @@
 #include "instance/instance.h"
 #include "issuers/issuers.h"
 #include "keys/keys.h"
+#include "places/places.h"
+#include "plans/plans.h"
 #include "stream/stream.h"
 
 enum { SECOND_TICKS = 1000 / PARTS_TICK_MS, SWEEP_EVERY_S = 600 };
@@ -143,6 +145,13 @@ struct http_tls_options parts_tls(const struct config *config)
     };
 }
 
+/* What keys and rules hold of scopes is made of APIs. */
+static void on_apis_changed(void)
+{
+    keys_forget_all();
+    gate_forget_rules();
+}
+
 static void start_rules(struct arena *arena, const struct config *config)
 {
     struct keys_settings keys = keys_of(config);
@@ -151,8 +160,9 @@ static void start_rules(struct arena *arena, const struct config *config)
     json_start();
     password_start();
     http_set_public_url(&config->public_url);
-    apis_start(&(struct apis_settings){keys.form, config->public_url});
+    apis_start(&(struct apis_settings){keys.form, on_apis_changed});
     keys_start(&keys);
+    plans_start(keys_forget_all);
     auth_start(&auth);
     cohorts_start(config->foreign_email_limit);
     idempotency_start(config->idempotency_ttl_ms);
@@ -203,9 +213,12 @@ enum err parts_start(struct parts *parts, const struct config *config, str *why)
     struct store_options options = {.url = config->database_url.p,
                                     .connections = (int)config->database_connections};
 
-    *parts =
-        (struct parts){.arena = arena_new(), .config = config, .doing = "cannot open the store"};
+    *parts = (struct parts){.arena = arena_new(), .config = config};
     start_rules(parts->arena, config);
+    parts->doing = "cannot use geoip_database";
+    if (!places_start(config->geoip_database, parts->arena, why))
+        return E_INVALID_REQUEST;
+    parts->doing = "cannot open the store";
     TRY(store_open(parts->arena, &options, &parts->store, why));
     parts->doing = "cannot use the instance key";
     TRY(start_instance(parts, why));
@@ -225,6 +238,7 @@ enum err parts_start(struct parts *parts, const struct config *config, str *why)
 bool parts_follow(struct parts *parts)
 {
     static const struct stream_subscriber subscribers[] = {
+        {apis_hear, apis_begin}, /* before the keys, which are made of them */
         {keys_hear, keys_begin},
         {gate_hear, gate_begin},
     };
@@ -260,6 +274,7 @@ void parts_stop(struct parts *parts)
     auth_stop();
     keys_stop();
     apis_stop();
+    places_stop();
     instance_stop();
     arena_drop(&parts->arena);
 }
@@ -267,6 +282,9 @@ void parts_stop(struct parts *parts)
 /* Nobody tells what other processes change. */
 static void learn(struct cx *cx)
 {
+    cx->doing = "reading the APIs";
+    if (apis_learn_store(cx) != E_OK)
+        log_event(cx, LOG_WARN, "apis.not_learned", F("detail", cx->failure.detail));
     cx->doing = "reading the keys";
     if (keys_learn_store(cx) != E_OK)
         log_event(cx, LOG_WARN, "keys.not_learned", F("detail", cx->failure.detail));
@@ -281,11 +299,15 @@ static void tick_second(struct parts *parts, int64_t second)
     struct cx cx = parts_cx(parts, arena, "flushing usage");
     bool is_shared = store_is_shared(parts->store);
 
+    places_tick(&cx);
     if (keys_tick(&cx) != E_OK)
         log_event(&cx, LOG_WARN, "keys.not_kept_up", F("doing", str_of(cx.doing)),
                   F("detail", cx.failure.detail));
     if (is_shared && !stream_state().is_current)
         learn(&cx);
+    cx.doing = "reading the APIs";
+    if (apis_refresh(&cx) != E_OK)
+        log_event(&cx, LOG_WARN, "apis.not_learned", F("detail", cx.failure.detail));
     cx.doing = "reading the gate's rules";
     if (is_shared && gate_learn_rules(&cx) != E_OK)
         log_event(&cx, LOG_WARN, "gate_rules.not_learned", F("detail", cx.failure.detail));

@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "gate/gate.h"
 #include "keys/keys.h"
+#include "places/places.h"
 #include "store/store.h"
 #include "stream/stream.h"
 
@@ -119,6 +120,7 @@ static void write_page(struct scrape *s, struct metric_page *page)
     put_engine(page, s);
     put_store(page, s);
     put_keys(page);
+    places_write_metrics(page);
     stream_write_metrics(page);
     log_write_metrics(page);
     put_process(page, s);

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "apis/apis.h"
 #include "app/app.h"
 #include "app/notify.h"
 #include "app/parts.h"
@@ -112,6 +113,19 @@ static enum err start_metrics(struct parts *parts, struct http_engine *engine, s
     return is_default ? E_OK : e;
 }
 
+/* The port was the system's to choose: what holds the address is made again. */
+static void use_address(struct parts *parts, str url)
+{
+    struct cx cx = parts_cx(parts, parts->arena, "reading the APIs");
+    str *kept = ARENA_NEW(parts->arena, str); /* it is read until all threads have ended */
+
+    *kept = url;
+    http_set_public_url(kept);
+    apis_distrust();
+    if (apis_refresh(&cx) != E_OK)
+        log_event(&cx, LOG_WARN, "apis.not_learned", F("detail", cx.failure.detail));
+}
+
 static int serve(struct parts *parts, struct config *config)
 {
     struct http_engine_options options = engine_options(parts->config);
@@ -136,7 +150,7 @@ static int serve(struct parts *parts, struct config *config)
     str url = arena_printf(parts->arena, "%s://%.*s", options.tls.cert ? "https" : "http",
                            STR_ARG(address));
     if (parts->config->sources[SETTING_public_url] == CONFIG_DEFAULT)
-        http_set_public_url(&url);
+        use_address(parts, url);
     printf("sallyport: listening on %.*s\n", STR_ARG(url));
     fflush(stdout);
     log_event(NULL, LOG_INFO, "server.started", F("address", address),

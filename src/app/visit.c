@@ -52,6 +52,9 @@ struct visit *visit_new(struct door *door, struct arena *arena, struct http_req 
                         .doing = "reading the request",
                         .client = client_of(door, req, arena),
                         .peer = req->peer};
+    v->form = keys_settings()->form;
+    v->key_field = S("x-api-key");
+    v->key = &req->api_key;
     return v;
 }
 
@@ -59,8 +62,9 @@ enum err visit_explain(struct visit *v)
 {
     const struct keys_answer *answer = &v->answer;
 
+    v->facts.country = answer->country;
     decide_explain(&v->cx, &answer->verdict, answer->is_known ? &answer->key : NULL, &v->facts,
-                   &keys_settings()->form, S("x-api-key"));
+                   &v->form, v->key_field);
     return answer->verdict.code;
 }
 
@@ -103,6 +107,11 @@ enum http_next visit_let_in(struct visit *v, struct http_call *call)
 bool visit_is_enterprise(const struct http_req *req)
 {
     return str_starts(req->path, S("/api/employer/"));
+}
+
+bool visit_is_management(const struct http_req *req)
+{
+    return str_starts(req->path, S("/api/v1/"));
 }
 
 /* A key pasted into the path must not get into the log. */
@@ -157,6 +166,8 @@ static void refuse_in_dialect(struct visit *v, enum err e)
         console_refuse(&v->cx, v->req, e, v->reply);
     else if (gate_owns(v->req->path))
         gate_refuse(&v->cx, v->req, e, v->reply);
+    else if (visit_is_management(v->req))
+        http_reply_errors(&v->cx, e, v->reply);
     else
         http_reply_problem(&v->cx, v->req, e, v->reply);
 }

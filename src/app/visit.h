@@ -35,7 +35,10 @@ struct visit {
     struct http_reply *reply;
     const struct route *route;
     enum credential credential;
-    struct secret session; /* the token of a cookie, of an issuer or of the gate */
+    struct secret session;    /* the token of a cookie, of an issuer or of the gate */
+    const struct secret *key; /* CREDENTIAL_KEY: its text, in the request or in session */
+    struct key_form form;     /* and what one for this route looks like, */
+    str key_field;            /* in this field */
     struct cx cx;
     struct principal who;
     struct decide_facts facts;
@@ -52,9 +55,13 @@ struct visit *visit_new(struct door *door, struct arena *arena, struct http_req 
 str visit_field(const struct http_req *req, struct arena *arena, str name);
 
 bool visit_is_enterprise(const struct http_req *req);
+bool visit_is_management(const struct http_req *req);
 
 /* Which credential counts on this route; v->credential, and what was found of it. */
 void visit_find_credential(struct visit *v);
+
+/* The same where it stands in Authorization. E_MALFORMED_REQUEST: what stands there is none. */
+enum err visit_find_bearer(struct visit *v);
 
 /* What the verdict of v->answer has to say, into v->cx.failure; its code. */
 enum err visit_explain(struct visit *v);
@@ -87,6 +94,9 @@ void visit_count(const struct visit *v);
 
 enum http_next door_judge_key(struct visit *v, struct http_call *call);
 enum err door_admit_key(struct visit *v);
+
+/* Of the management dialect: whichever of the two it is. */
+enum http_next door_judge_management(struct visit *v, struct http_call *call);
 
 /* Sessions, tokens of issuers, and the operator. */
 enum http_next door_judge_person(struct visit *v);

@@ -24,6 +24,16 @@ struct sha256 digest_sha256(str text)
     return out;
 }
 
+struct sha256 digest_sha512_half(str text)
+{
+    uint8_t whole[SHA512_DIGEST_LENGTH];
+    struct sha256 out;
+
+    SHA512((const unsigned char *)text.p, text.n, whole);
+    memcpy(out.bytes, whole, sizeof out.bytes);
+    return out;
+}
+
 _Static_assert(sizeof(SHA256_CTX) <= sizeof(struct sha256_run), "a run holds OpenSSL's state");
 
 void digest_begin(struct sha256_run *run)

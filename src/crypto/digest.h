@@ -22,6 +22,9 @@ void digest_begin(struct sha256_run *run);
 void digest_put(struct sha256_run *run, str piece);
 struct sha256 digest_end(struct sha256_run *run);
 
+/* The first half of FIPS 180-4's SHA-512: as long as the other, so that it has the same places. */
+struct sha256 digest_sha512_half(str text);
+
 /* RFC 2104. */
 struct sha256 digest_hmac_sha256(str key, str text);
 

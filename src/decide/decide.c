@@ -41,15 +41,6 @@ static struct verdict judge_life(const struct decide_key *key, int64_t now_ms)
     return (struct verdict){0};
 }
 
-static bool is_place_allowed(const struct decide_key *key, struct country here)
-{
-    for (size_t i = 0; i < key->n_countries; i++)
-        if (here.code[0] && here.code[0] == key->countries[i].code[0] &&
-            here.code[1] == key->countries[i].code[1])
-            return true;
-    return key->n_countries == 0;
-}
-
 static bool lacks(const struct decide_key *key, const struct scope_expr *needs)
 {
     return needs && scope_expr_missing(needs, key->scopes).bits;
@@ -66,7 +57,7 @@ static struct verdict judge_rights(const struct decide_key *key, const struct de
         return refusal(E_USER_INACTIVE);
     if (key->n_cidrs && !net_cidrs_have(key->cidrs, key->n_cidrs, &facts->client))
         return refusal(E_API_KEY_IP_NOT_ALLOWED);
-    if (!is_place_allowed(key, facts->country))
+    if (key->places && !places_have(key->places, facts->country))
         return refusal(E_GEO_NOT_ALLOWED);
     if (facts->of_rules != E_OK)
         return refusal(facts->of_rules);

@@ -13,12 +13,9 @@
 #include "base/net.h"
 #include "decide/key_text.h"
 #include "decide/limit.h"
+#include "decide/places.h"
 #include "decide/scope_expr.h"
 #include "decide/version.h"
-
-struct country {
-    char code[2]; /* ISO 3166-1 alpha-2, upper case; {0} = unknown */
-};
 
 /* APIs are told apart by a number; where there is one alone, it is 0. Of facts: whatever the key
  * is for. */
@@ -39,8 +36,7 @@ struct decide_key {
     bool person_is_inactive;      /* of a person's own key */
     const struct net_cidr *cidrs; /* empty: any address */
     size_t n_cidrs;
-    const struct country *countries; /* allowed; empty: any */
-    size_t n_countries;
+    const struct places *places; /* NULL: anywhere */
     struct scope_set scopes;
     struct rate_policy rate;
 };

@@ -53,6 +53,7 @@ struct path_rule {
     str method;  /* "*": any; GET takes HEAD too */
     str pattern; /* without a slash at the end */
     struct scope_expr needs;
+    bool is_void;        /* what it needs is no more, so nobody has it */
     const str *segments; /* of the pattern, decoded; STR_NONE: any one */
     size_t n_segments;
     bool takes_below;

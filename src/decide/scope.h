@@ -15,7 +15,7 @@ enum scope {
     SCOPES_END,
 };
 
-enum { SCOPES_MAX = 64, SCOPE_TEXT_MAX_BYTES = 63 };
+enum { SCOPES_MAX = 64, SCOPE_TEXT_MAX_BYTES = 64 };
 
 struct scope_set {
     uint64_t bits;

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #include "base/json.h"
+#include "base/rcu.h"
 #include "gate/counts.h"
 #include "gate/gateways.h"
 #include "gate/judge.h"
@@ -135,29 +136,37 @@ static enum err read_cost(struct cx *cx, str value, struct gate_question *out)
     return E_OK;
 }
 
-static enum err read_scopes(struct cx *cx, str value, struct gate_question *out)
+/* What they mean depends on the API. */
+static enum err read_scopes(struct cx *cx, str text, struct gate_question *out)
 {
     struct scope_expr_fault fault;
 
-    if (out->needs.n)
+    if (str_is_none(text) || apis_read_needs(out->api, text, &out->needs, &fault))
+        return E_OK;
+    return unclear(cx, S("scopes"), "is not an expression of scopes");
+}
+
+static enum err keep_scopes(struct cx *cx, str value, str *out)
+{
+    if (out->n)
         return unclear(cx, S("scopes"), "is there twice");
-    return scope_expr_parse(value, &out->needs, &fault)
-               ? E_OK
-               : unclear(cx, S("scopes"), "is not an expression of scopes");
+    *out = value;
+    return E_OK;
 }
 
 static enum err read_api(struct cx *cx, str value, struct gate_question *out)
 {
-    if (out->api.n)
+    if (out->api != API_ENTERPRISE)
         return unclear(cx, S("api"), "is there twice");
-    out->api = value;
-    return gate_api_exists(value) ? E_OK : unclear(cx, S("api"), "is none of this server's");
+    return apis_find_number(value, &out->api) ? E_OK
+                                              : unclear(cx, S("api"), "is none of this server's");
 }
 
-static enum err read_setting(struct cx *cx, str name, str value, struct gate_question *out)
+static enum err read_setting(struct cx *cx, str name, str value, str *scopes,
+                             struct gate_question *out)
 {
     if (str_eq(name, S("scopes")))
-        return read_scopes(cx, value, out);
+        return keep_scopes(cx, value, scopes);
     if (str_eq(name, S("api")))
         return read_api(cx, value, out);
     if (str_eq(name, S("cost")))
@@ -168,21 +177,62 @@ static enum err read_setting(struct cx *cx, str name, str value, struct gate_que
 /* Only the gateway's own configuration writes this query. */
 static enum err read_settings(struct cx *cx, const struct http_req *req, struct gate_question *out)
 {
-    str rest = req->query;
+    str rest = req->query, scopes = STR_NONE;
     str name, value;
 
     while (http_query_next(&rest, cx->arena, &name, &value))
-        TRY(read_setting(cx, name, value, out));
-    return E_OK;
+        TRY(read_setting(cx, name, value, &scopes, out));
+    return read_scopes(cx, scopes, out);
+}
+
+/* Where keys of the API are carried. */
+static str credential_field(struct cx *cx, const struct gate_question *question)
+{
+    str field = S("");
+
+    rcu_thread_begin();
+    rcu_enter();
+    const struct api *api = apis_at(question->api);
+    if (api)
+        field = arena_dup(cx->arena, api->credential_field);
+    rcu_leave();
+    return field;
+}
+
+/* RFC 6750 section 2.1. Another scheme is none of ours: the key is missing then. */
+static void read_bearer(const struct http_req *req, struct secret *own, struct gate_question *out)
+{
+    str text = secret_reveal(&req->authorization);
+    str scheme = str_cut(&text, S(" "));
+
+    if (str_ieq(scheme, S("Bearer")) && text.n && secret_set(own, text))
+        out->key = own;
+}
+
+static void read_credential(struct cx *cx, const struct http_req *req, struct secret *own,
+                            struct gate_question *out)
+{
+    str field = out->api == API_ENTERPRISE ? S("x-api-key") : credential_field(cx, out);
+    int count = 0;
+
+    if (str_eq(field, S("x-api-key"))) {
+        out->key = req->n_api_keys ? &req->api_key : NULL;
+        out->is_key_twice = req->n_api_keys > 1;
+    } else if (str_eq(field, S("authorization"))) {
+        read_bearer(req, own, out);
+    } else {
+        str value = http_req_field(req, field, &count);
+        if (count > 0 && secret_set(own, value))
+            out->key = own;
+        out->is_key_twice = count > 1;
+    }
 }
 
 static enum err read_question(struct cx *cx, const struct http_req *req, const struct dialect *d,
-                              struct gate_question *out)
+                              struct secret *own, struct gate_question *out)
 {
     *out = (struct gate_question){
         .dialect = d->name,
-        .key = req->n_api_keys ? &req->api_key : NULL,
-        .is_key_twice = req->n_api_keys > 1,
         .needs_request = true,
     };
     TRY(read_request(cx, req, d, out));
@@ -191,6 +241,7 @@ static enum err read_question(struct cx *cx, const struct http_req *req, const s
         TRY(read_settings(cx, req, out));
     if (out->cost == 0)
         out->cost = 1;
+    read_credential(cx, req, own, out);
     return E_OK;
 }
 
@@ -324,7 +375,10 @@ static void allow(struct cx *cx, const struct keys_answer *answer, struct http_r
     forbid_keeping(out);
     http_reply_field(out, S("x-auth-key-id"), answer->who.id);
     http_reply_field(out, S("x-auth-employer-id"), answer->who.employer_id);
-    http_reply_field(out, S("x-auth-scopes"), scope_write(cx->arena, answer->key.scopes));
+    /* Always there: Caddy puts the name of a field that is not in its place. */
+    http_reply_field(out, S("x-auth-user-id"), answer->person_id.n ? answer->person_id : S(""));
+    http_reply_field(out, S("x-auth-scopes"),
+                     apis_write_scopes(cx->arena, answer->key.api, answer->key.scopes));
 }
 
 static void tell(struct cx *cx, const struct dialect *d, const struct gate_verdict *verdict,
@@ -345,10 +399,11 @@ static void tell(struct cx *cx, const struct dialect *d, const struct gate_verdi
 static enum err answer(struct cx *cx, const struct http_req *req, const struct dialect *d,
                        struct http_reply *out)
 {
+    DROP(secret) struct secret own = {0}; /* a key that is in no field of keys */
     struct gate_question question;
     struct gate_verdict verdict;
 
-    enum err e = read_question(cx, req, d, &question);
+    enum err e = read_question(cx, req, d, &own, &question);
     if (e == E_OK)
         e = gate_decide(cx, &question, &verdict);
     if (e == E_OK)

@@ -50,6 +50,9 @@ enum err gate_learn_store(struct cx *cx);
  */
 enum err gate_learn_rules(struct cx *cx);
 
+/* What scopes mean has changed: they are read anew before the next question. */
+void gate_forget_rules(void);
+
 /* As a subscriber of the change stream (stream/stream.h). */
 void gate_hear(str kind, str subject);
 enum err gate_begin(struct cx *cx);

@@ -43,9 +43,10 @@ static void write_active(struct cx *cx, const struct keys_answer *answer, struct
 {
     const struct decide_key *key = &answer->key;
 
-    json_put_text(j, S("scope"), scope_write(cx->arena, key->scopes));
+    json_put_text(j, S("scope"), apis_write_scopes(cx->arena, key->api, key->scopes));
     json_put_text(j, S("client_id"), answer->who.id);
-    json_put_text(j, S("sub"), answer->who.employer_id);
+    json_put_text(j, S("sub"), answer->person_id.n ? answer->person_id : answer->who.employer_id);
+    json_put_text(j, S("aud"), apis_write_audience(cx->arena, key->api));
     json_put_text(j, S("token_type"), S("api_key"));
     put_seconds(j, S("exp"), ends_at_ms(key) / SECOND_MS);
     put_seconds(j, S("nbf"), (key->not_before_ms + SECOND_MS - 1) / SECOND_MS);
@@ -74,8 +75,11 @@ static void write_answer(struct cx *cx, const struct gate_verdict *verdict, stru
 enum err gate_introspect(struct cx *cx, const struct http_req *req, struct http_reply *out)
 {
     DROP(secret) struct secret token = {0};
-    struct gate_question question = {
-        .dialect = GATE_INTROSPECT, .key = &token, .cost = 1, .is_peek = true};
+    struct gate_question question = {.dialect = GATE_INTROSPECT,
+                                     .api = DECIDE_ANY_API,
+                                     .key = &token,
+                                     .cost = 1,
+                                     .is_peek = true};
     struct gate_verdict verdict;
 
     TRY(read_question(cx, req, &token, &question));

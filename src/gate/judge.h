@@ -2,15 +2,14 @@
 #ifndef SALLYPORT_GATE_JUDGE_H
 #define SALLYPORT_GATE_JUDGE_H
 
+#include "apis/apis.h"
 #include "decide/scope_expr.h"
 #include "gate/gate.h"
 #include "gate/paths.h"
 #include "keys/keys.h"
 
-/* What keys are issued for. There is one; STR_NONE is that. */
+/* What is asked about where nothing else is named. */
 #define GATE_API "enterprise"
-
-bool gate_api_exists(str id);
 
 enum gate_dialect {
     GATE_JSON,
@@ -24,7 +23,7 @@ enum gate_dialect {
 /* Texts are loans from the request. */
 struct gate_question {
     enum gate_dialect dialect;
-    str api;            /* STR_NONE: GATE_API */
+    uint32_t api;       /* by its number; or DECIDE_ANY_API */
     str method, target; /* of the guarded request, as its client sent them; STR_NONE: not told */
     bool is_peek;       /* see struct decide_facts */
     bool needs_request; /* it is about a request: without method and target there is no answer */

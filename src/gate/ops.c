@@ -67,6 +67,11 @@ enum err gate_learn_store(struct cx *cx)
     return gate_learn_rules(cx);
 }
 
+void gate_forget_rules(void)
+{
+    gate_paths_forget();
+}
+
 /* One that was made elsewhere is read at its first use. */
 void gate_hear(str kind, str subject)
 {

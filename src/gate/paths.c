@@ -36,12 +36,16 @@ static enum err compile_rule(struct cx *cx, struct arena *arena, const struct ga
 {
     struct scope_expr_fault fault;
 
-    /* Each was read before it was stored: another release has other scopes or another grammar. */
-    if (path_rule_read(arena, rule->method, rule->path, out) ||
-        !scope_expr_parse(rule->scopes, &out->needs, &fault))
+    uint32_t api;
+
+    /* Each was read before it was stored: another release has another grammar. */
+    if (path_rule_read(arena, rule->method, rule->path, out))
         return fail(cx, E_STORE_DOWN,
                     "rule %" PRId64 " of the gate for %.*s cannot be read by this release",
                     rule->position, STR_ARG(rule->api));
+    /* But scopes, and APIs, may have been deleted since. */
+    out->is_void = !apis_find_number(rule->api, &api) ||
+                   !apis_read_needs(api, rule->scopes, &out->needs, &fault);
     return E_OK;
 }
 
@@ -185,6 +189,12 @@ static void judge(struct arena *arena, const struct api_rules *rules, str method
     }
     out->rule = name_of(arena, rule);
     out->needs = rule->needs;
+    if (rule->is_void) {
+        out->code = E_NO_RULE_MATCHES;
+        out->detail = arena_printf(arena, "The rule %.*s names a scope that has been deleted.",
+                                   STR_ARG(out->rule));
+        out->hint = S("Ask the operator to write the rule anew.");
+    }
 }
 
 void gate_paths_judge(struct arena *arena, str api, str method, str target, struct gate_ruling *out)

@@ -2,6 +2,7 @@
 #ifndef SALLYPORT_GATE_PATHS_H
 #define SALLYPORT_GATE_PATHS_H
 
+#include "apis/apis.h"
 #include "decide/path_rules.h"
 #include "gate/queries.h"
 

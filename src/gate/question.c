@@ -13,12 +13,12 @@ void gate_asked_drop(struct gate_asked *asked)
     secret_drop(&asked->key);
 }
 
-static void read_scopes(struct form *form, struct scope_expr *out)
+static void read_scopes(struct form *form, struct gate_question *out)
 {
     str text = form_text(form, "scopes", SCOPE_EXPR_MAX_BYTES, false);
     struct scope_expr_fault fault;
 
-    if (text.n && !scope_expr_parse(text, out, &fault))
+    if (text.n && !apis_read_needs(out->api, text, &out->needs, &fault))
         form_problem(form, "scopes", "at character %zu %.*s", fault.at + 1, STR_ARG(fault.reason));
 }
 
@@ -28,11 +28,14 @@ static str kept_text(struct form *form, const char *member, size_t max_chars)
     return arena_dup(form->cx->arena, form_text(form, member, max_chars, false));
 }
 
-static void read_api(struct form *form, str *out)
+static void read_api(struct form *form, uint32_t *out)
 {
-    *out = kept_text(form, "api", API_TEXT_MAX);
-    if (out->n && !gate_api_exists(*out))
-        form_problem(form, "api", "must be one that exists: " GATE_API);
+    str name = form_text(form, "api", API_TEXT_MAX, false);
+
+    if (name.n && !apis_find_number(name, out))
+        form_problem(form, "api",
+                     "must be the id or the audience of an API: GET /api/v1/apis "
+                     "lists them");
 }
 
 /* Method and path are one thing: a rule is about both. */
@@ -72,7 +75,7 @@ void gate_read_question(struct form *form, struct gate_asked *out)
     read_key(form, out);
     read_api(form, &question->api);
     read_request(form, question);
-    read_scopes(form, &question->needs);
+    read_scopes(form, question);
     read_client(form, &question->client);
     question->cost = form_int(form, "cost", 1, GATE_COST_MAX, 1);
 }
@@ -86,16 +89,26 @@ static bool keep(str text, size_t max, str *out)
     return text.n <= max && str_trim(text).n > 0;
 }
 
-static bool set_text(const struct flat_member *member, struct gate_asked *out)
+/* What they mean depends on the API, which may come after them. */
+static bool set_scopes(str text, struct gate_question *out)
 {
     struct scope_expr_fault fault;
+
+    return str_is_none(text) ||
+           (text.n <= SCOPE_EXPR_MAX_BYTES &&
+            apis_read_needs(out->api, text, &out->needs, &fault) && out->needs.n > 0);
+}
+
+static bool set_text(const struct flat_member *member, str *scopes, struct gate_asked *out)
+{
     str text = member->text;
 
     if (str_eq(member->name, S("key")))
         return secret_set(&out->key, text);
-    if (str_eq(member->name, S("scopes")))
-        return text.n <= SCOPE_EXPR_MAX_BYTES &&
-               scope_expr_parse(text, &out->question.needs, &fault) && out->question.needs.n > 0;
+    if (str_eq(member->name, S("scopes"))) {
+        *scopes = text;
+        return true;
+    }
     if (str_eq(member->name, S("clientAddress")))
         return text.n <= CLIENT_TEXT_MAX && net_addr_parse(text, &out->question.client);
     if (str_eq(member->name, S("method")))
@@ -103,7 +116,7 @@ static bool set_text(const struct flat_member *member, struct gate_asked *out)
     if (str_eq(member->name, S("path")))
         return keep(text, PATH_MAX_BYTES, &out->question.target);
     if (str_eq(member->name, S("api")))
-        return gate_api_exists(out->question.api = text);
+        return text.n <= API_TEXT_MAX && apis_find_number(text, &out->question.api);
     return false;
 }
 
@@ -117,13 +130,15 @@ static bool set_number(const struct flat_member *member, struct gate_asked *out)
 bool gate_scan_question(str body, struct gate_asked *out)
 {
     struct flat_member members[MEMBERS_MAX];
+    str scopes = STR_NONE;
     size_t n;
 
     *out = (struct gate_asked){.question = {.cost = 1}};
     bool is_taken = flat_read(body, members, MEMBERS_MAX, &n);
     for (size_t i = 0; is_taken && i < n; i++)
-        is_taken = members[i].is_text ? set_text(&members[i], out) : set_number(&members[i], out);
-    is_taken = is_taken && secret_is_set(&out->key) &&
+        is_taken =
+            members[i].is_text ? set_text(&members[i], &scopes, out) : set_number(&members[i], out);
+    is_taken = is_taken && set_scopes(scopes, &out->question) && secret_is_set(&out->key) &&
                str_is_none(out->question.method) == str_is_none(out->question.target);
     out->question.key = &out->key;
     if (!is_taken)

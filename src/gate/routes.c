@@ -156,9 +156,13 @@ static void read_api(struct form *query, str *out)
 {
     const json_t *value = form_value(query, "api");
 
-    *out = value ? arena_dup(query->cx->arena, json_text(value)) : S(GATE_API);
-    if (!gate_api_exists(*out))
-        form_problem(query, "api", "must be one that exists: " GATE_API);
+    uint32_t number = API_ENTERPRISE;
+
+    if (value && !apis_find_number(json_text(value), &number))
+        form_problem(query, "api",
+                     "must be the id or the audience of an API: GET /api/v1/apis "
+                     "lists them");
+    *out = apis_write_id(query->cx->arena, number);
 }
 
 static enum err read_rules_query(struct cx *cx, const struct http_req *req, str *api)
@@ -172,7 +176,8 @@ static enum err read_rules_query(struct cx *cx, const struct http_req *req, str 
     return form_close(&form);
 }
 
-static void read_rule(struct form *row, struct gate_rule *out, struct path_rule *compiled)
+static void read_rule(struct form *row, uint32_t api, struct gate_rule *out,
+                      struct path_rule *compiled)
 {
     struct arena *arena = row->cx->arena;
     struct scope_expr_fault fault;
@@ -191,7 +196,7 @@ static void read_rule(struct form *row, struct gate_rule *out, struct path_rule 
     }
     if (str_is_none(out->scopes) || out->scopes.n > SCOPE_EXPR_MAX_BYTES)
         form_problem(row, "scopes", "must be a text of at most %d bytes", SCOPE_EXPR_MAX_BYTES);
-    else if (!scope_expr_parse(out->scopes, &compiled->needs, &fault))
+    else if (!apis_read_needs(api, out->scopes, &compiled->needs, &fault))
         form_problem(row, "scopes", "at character %zu %.*s", fault.at + 1, STR_ARG(fault.reason));
 }
 
@@ -206,8 +211,11 @@ static void check_is_reached(struct form *row, const struct path_rule *rules, si
 
 static enum err read_rules(struct cx *cx, const json_t *body, struct gate_rules_change *out)
 {
+    uint32_t api = API_ENTERPRISE;
     struct form form, row;
 
+    if (!apis_find_number(out->api, &api))
+        return E_API_NOT_FOUND;
     form_open(&form, cx, body);
     const json_t *list = form_value(&form, "rules");
     size_t n = json_array_size(list);
@@ -220,7 +228,7 @@ static enum err read_rules(struct cx *cx, const json_t *body, struct gate_rules_
         struct gate_rule *rule = &out->rules.list[out->rules.n++];
         *rule = (struct gate_rule){.api = out->api, .position = (int64_t)i + 1};
         form_open_row(&row, &form, json_array_get(list, i), (int64_t)i);
-        read_rule(&row, rule, &compiled[i]);
+        read_rule(&row, api, rule, &compiled[i]);
         if (row.n_problems)
             compiled[i] = (struct path_rule){0};
         else

@@ -17,14 +17,19 @@ static void write_limit(struct json_out *j, const struct rate_verdict *rate)
     json_close_object(j);
 }
 
-static void write_key(struct json_out *j, const struct keys_answer *answer)
+static void write_key(struct cx *cx, struct json_out *j, const struct keys_answer *answer)
 {
+    str scopes = answer->is_known
+                     ? apis_write_scopes(cx->arena, answer->key.api, answer->key.scopes)
+                     : STR_NONE;
+
     json_put_text(j, S("keyId"), answer->is_known ? answer->who.id : STR_NONE);
     json_put_text(j, S("employerId"), answer->is_known ? answer->who.employer_id : STR_NONE);
+    json_put_text(j, S("userId"),
+                  answer->is_known && answer->person_id.n ? answer->person_id : STR_NONE);
     json_open_array(j, S("scopes"));
-    for (enum scope s = 0; s < SCOPES_END; s++)
-        if (answer->is_known && scope_has(answer->key.scopes, s))
-            json_put_text(j, STR_NONE, scope_text(s));
+    while (scopes.n)
+        json_put_text(j, STR_NONE, str_cut(&scopes, S(" ")));
     json_close_array(j);
     json_put_time(j, S("expiresAt"), answer->is_known ? answer->key.expires_at_ms : 0);
     write_limit(j, &answer->verdict.rate);
@@ -55,7 +60,7 @@ enum err gate_answer(struct cx *cx, const struct gate_asked *asked, struct json_
     json_open_object(j, STR_NONE);
     json_put_bool(j, S("valid"), code == E_OK);
     json_put_text(j, S("code"), code == E_OK ? S("VALID") : err_info(code)->code);
-    write_key(j, &verdict.answer);
+    write_key(cx, j, &verdict.answer);
     json_put_text(j, S("rule"), verdict.ruling.rule);
     if (code != E_OK)
         write_refusal(cx, j, &verdict);

@@ -90,11 +90,23 @@ static void write_problem(const struct cx *cx, const struct http_req *req,
     json_close_object(j);
 }
 
+str http_reply_wait(const struct cx *cx, int status, struct http_reply *out)
+{
+    int64_t seconds = cx->failure.retry_after_s;
+
+    if (seconds <= 0 && (status == 503 || status == 429))
+        seconds = status == 503 ? 5 : 1;
+    if (seconds <= 0)
+        return STR_NONE;
+    str text = arena_printf(cx->arena, "%" PRId64, seconds);
+    http_reply_field(out, S("retry-after"), text);
+    return text;
+}
+
 void http_reply_problem(const struct cx *cx, const struct http_req *req, enum err e,
                         struct http_reply *out)
 {
     const struct err_info *info = err_info(e);
-    int64_t retry_after_s = cx->failure.retry_after_s;
 
     buf_clear(&out->body);
     out->static_body = STR_NONE;
@@ -102,10 +114,7 @@ void http_reply_problem(const struct cx *cx, const struct http_req *req, enum er
     out->content_type = S("application/problem+json");
     write_problem(cx, req, info, &j);
 
-    if (retry_after_s <= 0 && (info->status == 503 || info->status == 429))
-        retry_after_s = info->status == 503 ? 5 : 1;
-    if (retry_after_s > 0)
-        http_reply_field(out, S("retry-after"), arena_printf(cx->arena, "%" PRId64, retry_after_s));
+    http_reply_wait(cx, info->status, out);
     /* RFC 9110 section 11.6.1: a 401 must carry a challenge; RFC 6750 section 3 for tokens. */
     if (info->status == 401)
         http_reply_field(out, S("www-authenticate"),

@@ -39,6 +39,12 @@ void http_reply_empty(struct http_reply *out);
 void http_reply_problem(const struct cx *cx, const struct http_req *req, enum err e,
                         struct http_reply *out);
 
+/* The same under /api/v1, in the words of its contract: contracts/management_messages.def. */
+void http_reply_errors(const struct cx *cx, enum err e, struct http_reply *out);
+
+/* When to come back, where the status asks for it: Retry-After, and its value; else STR_NONE. */
+str http_reply_wait(const struct cx *cx, int status, struct http_reply *out);
+
 /* draft-ietf-httpapi-ratelimit-headers-10: a policy and its present state; nothing where no limit
  * was looked at. */
 void http_reply_rate(struct http_reply *out, struct arena *arena, const struct rate_verdict *rate);

@@ -5,19 +5,50 @@
 #include <string.h>
 
 #include "base/banned.h"
+#include "crypto/base64url.h"
 
-static bool parse_hex_digest(str text, struct sha256 *out)
+enum { SHA512_BYTES = 64 };
+
+static bool parse_hex(str text, uint8_t *out, size_t n)
 {
-    if (text.n != 2 * SHA256_BYTES)
+    if (text.n != 2 * n)
         return false;
-    for (size_t i = 0; i < SHA256_BYTES; i++) {
+    for (size_t i = 0; i < n; i++) {
         int high = hex_value(text.p[2 * i]);
         int low = hex_value(text.p[2 * i + 1]);
         if (high < 0 || low < 0)
             return false;
-        out->bytes[i] = (uint8_t)(high << 4 | low);
+        out[i] = (uint8_t)(high << 4 | low);
     }
     return true;
+}
+
+/* RFC 4648 section 4 or 5, padded or not. */
+static bool parse_base64(struct arena *arena, str text, uint8_t *out, size_t n)
+{
+    char *plain = arena_alloc(arena, text.n);
+    str bytes;
+
+    while (text.n && text.p[text.n - 1] == '=')
+        text.n--;
+    for (size_t i = 0; i < text.n; i++)
+        plain[i] = text.p[i] == '+' ? '-' : text.p[i] == '/' ? '_' : text.p[i];
+    if (!base64url_read(arena, (str){plain, text.n}, &bytes) || bytes.n != n)
+        return false;
+    memcpy(out, bytes.p, n);
+    return true;
+}
+
+static void read_digest(struct form *f, const char *member, str text, size_t n,
+                        struct key_secret *secret)
+{
+    uint8_t bytes[SHA512_BYTES];
+
+    if (!parse_hex(text, bytes, n) && !parse_base64(f->cx->arena, text, bytes, n))
+        form_problem(f, member, "must be the digest of the key's text: %zu bytes in hex or base64",
+                     n);
+    else
+        memcpy(secret->digest.bytes, bytes, sizeof secret->digest.bytes);
 }
 
 static bool is_visible_ascii(str text)
@@ -45,15 +76,19 @@ void import_read_secret(struct form *f, const struct key_form *look, struct key 
                         struct key_secret *secret)
 {
     const json_t *raw = form_value(f, "key");
-    const json_t *digest = form_value(f, "sha256");
+    const json_t *sha256 = form_value(f, "sha256");
+    const json_t *sha512 = form_value(f, "sha512");
 
     key->prefix = key->suffix = S("");
-    if (!raw == !digest)
-        form_problem(f, "key", "give either key, the raw text, or sha256, its digest in hex");
+    if (!!raw + !!sha256 + !!sha512 != 1)
+        form_problem(f, "key", "give one of key, the raw text, and sha256 or sha512, its digest");
     else if (raw)
         read_raw(f, look, json_text(raw), key, secret);
-    else if (!parse_hex_digest(json_text(digest), &secret->digest))
-        form_problem(f, "sha256", "must be the 64 hex digits of the key text's SHA-256");
+    else if (sha256)
+        read_digest(f, "sha256", json_text(sha256), SHA256_BYTES, secret);
+    else
+        read_digest(f, "sha512", json_text(sha512), SHA512_BYTES, secret);
+    secret->is_sha512 = sha512 != NULL;
 }
 
 static void read_line(struct form *f, struct key_import *line)

@@ -7,7 +7,8 @@
 enum { IMPORT_LINES_MAX = 10000, IMPORT_KEY_MIN_BYTES = 16, IMPORT_KEY_MAX_BYTES = 512 };
 
 /*
- * {"keys": [{name, scopes, …, and either "key" (the raw text) or "sha256" (its digest in hex)}]}
+ * {"keys": [{name, scopes, …, and one of "key" (the raw text), "sha256" and "sha512" (its
+ * digest in hex or base64)}]}
  *
  * E_INVALID_REQUEST  every bad member is named: "keys[3].scopes[0]"
  */

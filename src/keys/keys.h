@@ -69,10 +69,11 @@ struct keys_answer {
     struct verdict verdict;
     struct principal who; /* set when the key is known */
     bool is_known;
-    str person_id;         /* when known: whose own key it is; STR_NONE: the employer's */
-    int64_t n_uses;        /* when known and facts.is_counted: with this one, if it passed */
-    int64_t last_at_ms;    /* likewise: the last use before this; 0: none */
-    struct decide_key key; /* when known: for the explanation; its arrays are copies */
+    str person_id;          /* when known: whose own key it is; STR_NONE: the employer's */
+    int64_t n_uses;         /* when known and facts.is_counted: with this one, if it passed */
+    int64_t last_at_ms;     /* likewise: the last use before this; 0: none */
+    struct country country; /* where the call comes from; looked up where the key asks for it */
+    struct decide_key key;  /* when known: for the explanation, without addresses and places */
 };
 
 /*

@@ -2,8 +2,11 @@
 #include "keys/manage.h"
 
 #include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "audit/audit.h"
+#include "base/banned.h"
 #include "base/ids.h"
 #include "base/log.h"
 #include "base/time.h"
@@ -11,7 +14,7 @@
 #include "keys/table.h"
 #include "keys/unknown.h"
 
-enum { REVOKED_AT_ONCE = 200 };
+enum { REVOKED_AT_ONCE = 200, KEY_ID_MAX_BYTES = 64 };
 
 struct key_view manage_view(const struct principal *who)
 {
@@ -71,7 +74,7 @@ static enum err find_owner(struct cx *cx, struct tx *tx, const struct key_order 
 static enum err check_plan(struct cx *cx, const struct api *api, const struct key *key,
                            const struct key_owner *owner)
 {
-    struct scope_set planned = key_scopes_parse(api, owner->planned);
+    struct scope_set planned = api_scopes_parse(api, owner->planned);
     struct scope_set beyond = {key->scopes.bits & ~planned.bits};
 
     if (beyond.bits == 0 && !str_is_none(owner->planned))
@@ -278,7 +281,8 @@ static enum err check_widening(struct cx *cx, struct tx *tx, const struct api *a
     if (scope_has_all(before->scopes, after->scopes))
         return E_OK;
     if (cx->who->kind == PRINCIPAL_KEY || !keys_settings()->scopes_may_widen)
-        return fail(cx, E_INSUFFICIENT_ROLE, "Scopes of an existing key may only be narrowed here.");
+        return fail(cx, E_INSUFFICIENT_ROLE,
+                    "Scopes of an existing key may only be narrowed here.");
     TRY(manage_find_owner(cx, tx, after->employer_id, after->api_id, &owner));
     return check_plan(cx, api, after, &owner);
 }
@@ -291,9 +295,9 @@ static enum err audit_change(struct cx *cx, struct tx *tx, const struct key *bef
                                F("status", after->is_active ? S("active") : S("inactive")))));
     if (scope_has_all(before->scopes, after->scopes))
         return E_OK;
-    return key_audit(cx, tx, "api_key.scopes_widened", after,
-                     audit_detail(cx, F("before", before->scope_names),
-                                  F("scopes", after->scope_names)));
+    return key_audit(
+        cx, tx, "api_key.scopes_widened", after,
+        audit_detail(cx, F("before", before->scope_names), F("scopes", after->scope_names)));
 }
 
 static enum err not_active(struct cx *cx, const char *why)
@@ -309,7 +313,7 @@ static enum err change_in_tx(struct cx *cx, struct tx *tx, void *arg)
     struct form form;
 
     TRY(find_to_change(cx, tx, change->id, key));
-    if (key->revoked_at_ms || !manage_find_api(cx->arena, key->api_id, &api))
+    if (key->revoked_at_ms || !apis_copy_named(cx->arena, key->api_id, &api))
         return not_active(cx, "The key was revoked, and stays so.");
     struct key before = *key;
     form_open(&form, cx, change->patch);
@@ -359,7 +363,7 @@ static enum err rotate_in_tx(struct cx *cx, struct tx *tx, void *arg)
 
     TRY(find_to_change(cx, tx, rotate->id, key));
     TRY(check_may_rotate(cx, key));
-    if (!manage_find_api(cx->arena, key->api_id, &api))
+    if (!apis_copy_named(cx->arena, key->api_id, &api))
         return not_active(cx, "The key's API has been deleted.");
     tx_announce(tx, "key", key->id);
     TRY(keys_end_secrets(tx, key->id, cx->now_ms, ends_at_ms));
@@ -413,7 +417,9 @@ enum err manage_revoke(struct cx *cx, str id)
 
 struct slice {
     const struct key_filter *filter;
-    struct key_list keys;
+    char last_id[KEY_ID_MAX_BYTES]; /* of the slices before; empty: this is the first */
+    int64_t last_ms;
+    struct key_list keys; /* while it is run */
     int64_t n;
 };
 
@@ -430,19 +436,46 @@ static enum err revoke_slice(struct cx *cx, struct tx *tx, void *arg)
     struct slice *slice = arg;
     struct key_view view = manage_view(cx->who);
 
-    TRY(manage_list_live(cx, tx, &view, slice->filter, REVOKED_AT_ONCE, &slice->keys));
+    struct key last = {.id = str_of(slice->last_id), .created_at_ms = slice->last_ms};
+
+    TRY(manage_list_live(cx, tx, &view, slice->filter, &last, REVOKED_AT_ONCE, &slice->keys));
     for (size_t i = 0; i < slice->keys.n; i++)
         TRY(mark_revoked(cx, tx, &slice->keys.list[i]));
     return E_OK;
 }
 
-/* As key_run_on has it: read again, whatever came of the commit. */
+static void note_last(struct slice *slice)
+{
+    const struct key *last = &slice->keys.list[slice->keys.n - 1];
+
+    snprintf(slice->last_id, sizeof slice->last_id, "%.*s", STR_ARG(last->id));
+    slice->last_ms = last->created_at_ms;
+}
+
+static struct failure failure_in(struct arena *arena, const struct failure *from)
+{
+    return (struct failure){.detail = arena_dup(arena, from->detail),
+                            .hint = arena_dup(arena, from->hint),
+                            .members = arena_dup(arena, from->members),
+                            .retry_after_s = from->retry_after_s};
+}
+
+/* In memory of its own, for all of them may be hundreds of thousands. As key_run_on has it, the
+ * keys are read again, whatever came of the commit. */
 static enum err run_slice(struct cx *cx, struct slice *slice)
 {
-    enum err e = store_run_large(cx, revoke_slice, slice);
+    DROP(arena) struct arena *arena = arena_new();
+    struct cx part = *cx;
 
+    part.arena = arena;
+    slice->keys = (struct key_list){0};
+    enum err e = store_run_large(&part, revoke_slice, slice);
     for (size_t i = 0; i < slice->keys.n; i++)
         table_touch(slice->keys.list[i].id);
+    if (slice->keys.n)
+        note_last(slice);
+    if (e != E_OK)
+        cx->failure = failure_in(cx->arena, &part.failure);
     return e;
 }
 
@@ -469,20 +502,67 @@ enum err manage_revoke_all(struct cx *cx, const struct key_filter *filter, bool 
 struct import {
     struct order_import *lines;
     size_t n;
+    bool is_dry_run;
     size_t *at;
 };
 
-/* When all are in: counting before each would count the same keys over and over. */
-static enum err check_rooms(struct cx *cx, struct tx *tx, const struct import *import)
+static bool has_sha512_in(const struct import *import)
 {
-    str last = STR_NONE;
+    for (size_t i = 0; i < import->n; i++)
+        if (import->lines[i].secret.is_sha512)
+            return true;
+    return false;
+}
+
+static int by_employer(const void *a, const void *b)
+{
+    const struct order_import *const *x = a, *const *y = b;
+
+    return str_cmp((*x)->owner.employer_id, (*y)->owner.employer_id);
+}
+
+static int by_api(const void *a, const void *b)
+{
+    const struct order_import *const *x = a, *const *y = b;
+
+    return str_cmp((*x)->order.api.id, (*y)->order.api.id);
+}
+
+/* The lines in an order in which alike ones are neighbours. */
+static const struct order_import **sorted(struct cx *cx, const struct import *import,
+                                          int (*compare)(const void *, const void *))
+{
+    const struct order_import **list = arena_alloc(cx->arena, import->n * sizeof *list);
+
+    for (size_t i = 0; i < import->n; i++)
+        list[i] = &import->lines[i];
+    qsort(list, import->n, sizeof *list, compare);
+    return list;
+}
+
+/* From now on texts of other forms are looked up in these APIs. */
+static enum err note_apis(struct cx *cx, struct tx *tx, const struct import *import)
+{
+    const struct order_import **lines = sorted(cx, import, by_api);
 
     for (size_t i = 0; i < import->n; i++) {
-        const struct key_owner *owner = &import->lines[i].owner;
-        if (!str_eq(owner->employer_id, last))
-            TRY(check_room(cx, tx, owner, 0));
-        last = owner->employer_id;
+        const struct api *api = &lines[i]->order.api;
+        bool is_noted = i > 0 && by_api(&lines[i - 1], &lines[i]) == 0;
+        if (!api->is_builtin && !is_noted)
+            TRY(apis_note_imported(cx, tx, api->id));
     }
+    return E_OK;
+}
+
+/* When all are in, and once for each: counting before each line would count the same keys over and
+ * over. */
+static enum err check_rooms(struct cx *cx, struct tx *tx, const struct import *import)
+{
+    const struct order_import **lines = sorted(cx, import, by_employer);
+
+    for (size_t i = 0; i < import->n; i++)
+        if (i == 0 || by_employer(&lines[i - 1], &lines[i]) != 0)
+            TRY(check_room(cx, tx, &lines[i]->owner, 0));
     return E_OK;
 }
 
@@ -490,18 +570,21 @@ static enum err import_in_tx(struct cx *cx, struct tx *tx, void *arg)
 {
     struct import *import = arg;
 
-    tx_announce(tx, "import", cx->who->employer_id);
+    tx_announce(tx, "import", has_sha512_in(import) ? S("sha512") : S(""));
     for (*import->at = 0; *import->at < import->n; ++*import->at) {
         struct order_import *line = &import->lines[*import->at];
         TRY(check_order(cx, tx, &line->order, &line->owner));
         TRY(insert(cx, tx, &line->order, &line->secret, "api_key.imported"));
     }
-    return check_rooms(cx, tx, import);
+    TRY(check_rooms(cx, tx, import));
+    /* All of it has been tried, and is taken back. */
+    return import->is_dry_run ? E_ABSENT : note_apis(cx, tx, import);
 }
 
-enum err manage_import(struct cx *cx, struct order_import *lines, size_t n, size_t *at)
+enum err manage_import(struct cx *cx, struct order_import *lines, size_t n, bool is_dry_run,
+                       size_t *at)
 {
-    struct import import = {lines, n, at};
+    struct import import = {lines, n, is_dry_run, at};
 
     *at = 0;
     for (size_t i = 0; i < n; i++) {
@@ -509,10 +592,15 @@ enum err manage_import(struct cx *cx, struct order_import *lines, size_t n, size
         lines[i].secret.is_imported = true;
     }
     enum err e = store_run_large(cx, import_in_tx, &import);
+    if (is_dry_run) {
+        cx->guard = NULL; /* a rehearsal is no change */
+        return e == E_ABSENT ? E_OK : e;
+    }
     for (size_t i = 0; i < *at; i++)
         unknown_add(&lines[i].secret.digest);
-    keys_note_imported();
+    keys_note_imported(has_sha512_in(&import));
     TRY(e);
+    apis_learn_change(cx);
     log_event(cx, LOG_INFO, "keys.imported", F("keys", n), F("by", cx->who->id));
     return E_OK;
 }

@@ -54,8 +54,9 @@ struct order_import {
     struct key_owner owner; /* filled meanwhile */
 };
 
-/* All or none; failures as of manage_issue. *at: the line that a failure is about; of
- * E_STORE_CONFLICT the first whose secret exists already. */
-enum err manage_import(struct cx *cx, struct order_import *lines, size_t n, size_t *at);
+/* All or none, and in a dry run none; failures as of manage_issue. *at: the line that a failure is
+ * about; of E_STORE_CONFLICT the first whose secret exists already. */
+enum err manage_import(struct cx *cx, struct order_import *lines, size_t n, bool is_dry_run,
+                       size_t *at);
 
 #endif

@@ -12,7 +12,7 @@ static void read_line(struct form *f, struct order_import *line)
 }
 
 enum err manage_import_read(struct cx *cx, const json_t *body, struct order_import **lines,
-                            size_t *n)
+                            size_t *n, bool *is_dry_run)
 {
     struct form form, line;
     char prefix[32];
@@ -20,6 +20,7 @@ enum err manage_import_read(struct cx *cx, const json_t *body, struct order_impo
     form_open(&form, cx, body);
     const json_t *list = form_value(&form, "keys");
     *n = json_array_size(list);
+    *is_dry_run = form_bool(&form, "dry_run", false);
     if (form.object && (*n == 0 || *n > IMPORT_LINES_MAX))
         form_problem(&form, "keys", "must be a list of 1 to %d keys", IMPORT_LINES_MAX);
     *lines = arena_array(cx->arena, *n, sizeof **lines);
@@ -32,12 +33,12 @@ enum err manage_import_read(struct cx *cx, const json_t *body, struct order_impo
     return form_close(&form);
 }
 
-enum err manage_import_run(struct cx *cx, struct order_import *lines, size_t n)
+enum err manage_import_run(struct cx *cx, struct order_import *lines, size_t n, bool is_dry_run)
 {
     struct form form;
     char member[32];
     size_t at = 0;
-    enum err e = manage_import(cx, lines, n, &at);
+    enum err e = manage_import(cx, lines, n, is_dry_run, &at);
 
     if (e != E_STORE_CONFLICT)
         return e;

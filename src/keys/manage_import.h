@@ -5,13 +5,13 @@
 #include "keys/manage.h"
 
 /*
- * {"keys": [{name, api_id, org_code, …, and either "key" (the raw text) or "sha256" (its digest in
- * hex)}]}; failures name the line: "keys[3].scope_ids[0]".
+ * {"keys": [{name, api_id, org_code, …, and one of "key" (the raw text), "sha256" and "sha512" (its
+ * digest in hex or base64)}], "dry_run": true}; failures name the line: "keys[3].scope_ids[0]".
  */
 enum err manage_import_read(struct cx *cx, const json_t *body, struct order_import **lines,
-                            size_t *n);
+                            size_t *n, bool *is_dry_run);
 
-/* All or none. */
-enum err manage_import_run(struct cx *cx, struct order_import *lines, size_t n);
+/* All or none; in a dry run none. */
+enum err manage_import_run(struct cx *cx, struct order_import *lines, size_t n, bool is_dry_run);
 
 #endif

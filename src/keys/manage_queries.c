@@ -48,10 +48,11 @@ enum err manage_find(struct cx *cx, struct tx *tx, const struct key_view *view, 
     return E_OK;
 }
 
-/* An index each: one text for all filters would be read through from the newest key on. */
+/* An index each, which is entered where the page begins: one text for all filters would be read
+ * through from the newest key on. */
 #define LIST(first)                                                                                \
     "SELECT" SHOWN_COLUMNS " FROM api_key k WHERE" first FITS                                      \
-    " AND ($7 = '' OR (k.created_at_ms, k.id) < ($8, $7))"                                         \
+    " AND (k.created_at_ms, k.id) < ($7, $8)"                                                      \
     " ORDER BY k.created_at_ms DESC, k.id DESC LIMIT $9"
 
 static const char list_of_person[] = LIST(" k.owner_id = $2 AND");
@@ -80,8 +81,8 @@ enum err manage_list(struct cx *cx, struct tx *tx, const struct key_view *view,
     TRY(tx_query(tx, list_for(employer_id, filter),
                  BIND(TEXT(employer_id), TEXT(filter->owner_id), TEXT(filter->api_id),
                       TEXT(filter->type), TEXT(filter->status), INT(cx->now_ms),
-                      TEXT(after ? after->id : S("")), INT(after ? after->created_at_ms : 0),
-                      INT(filter->limit + 1)),
+                      INT(after ? after->created_at_ms : INT64_MAX),
+                      TEXT(after ? after->id : S("")), INT(filter->limit + 1)),
                  &rows));
     while (rows_next(rows, &e)) {
         if (out->n == (size_t)filter->limit) {
@@ -93,27 +94,75 @@ enum err manage_list(struct cx *cx, struct tx *tx, const struct key_view *view,
     return e;
 }
 
-#define LIVE_FITS                                                                                  \
-    " k.revoked_at_ms = 0 AND ($1 = '' OR k.employer_id = $1) AND ($2 = '' OR k.api_id = $2)"      \
-    " AND ($3 = 0 OR k.created_at_ms < $3)"
+#define SCAN(first)                                                                                \
+    "SELECT" SHOWN_COLUMNS " FROM api_key k WHERE" first FITS                                      \
+    " AND k.revoked_at_ms = 0 AND (k.created_at_ms, k.id) > ($7, $8)"                              \
+    " ORDER BY k.created_at_ms, k.id LIMIT $9"
 
-enum err manage_list_live(struct cx *cx, struct tx *tx, const struct key_view *view,
-                          const struct key_filter *filter, int64_t max, struct key_list *out)
+enum err manage_scan_live(struct cx *cx, struct tx *tx, const struct key_view *view,
+                          const struct key_filter *filter, const struct key *after, int64_t max,
+                          struct key_list *out)
 {
-    static const char sql[] = "SELECT k.id, k.employer_id, k.name FROM api_key k WHERE" LIVE_FITS
-                              " ORDER BY k.created_at_ms, k.id LIMIT $4";
+    static const char scan_of_employer[] = SCAN(" k.employer_id = $1 AND");
+    static const char scan_of_api[] = SCAN(" k.api_id = $3 AND");
+    static const char scan_of_all[] = SCAN("");
+    str employer_id = employer_of(view, filter);
     DROP(rows) struct rows *rows = NULL;
     enum err e = E_OK;
 
     *out = (struct key_list){.list = arena_array(cx->arena, (size_t)max, sizeof *out->list)};
-    TRY(tx_query(tx, sql,
-                 BIND(TEXT(employer_of(view, filter)), TEXT(filter->api_id),
-                      INT(filter->created_before_ms), INT(max)),
+    TRY(tx_query(tx,
+                 employer_id.n      ? scan_of_employer
+                 : filter->api_id.n ? scan_of_api
+                                    : scan_of_all,
+                 BIND(TEXT(employer_id), TEXT(filter->owner_id), TEXT(filter->api_id),
+                      TEXT(filter->type), TEXT(filter->status), INT(cx->now_ms),
+                      INT(after->created_at_ms), TEXT(after->id), INT(max)),
+                 &rows));
+    while (rows_next(rows, &e))
+        read_shown(cx, rows, &out->list[out->n++]);
+    return e;
+}
+
+#define LIVE_FITS                                                                                  \
+    " k.revoked_at_ms = 0 AND ($1 = '' OR k.employer_id = $1) AND ($2 = '' OR k.api_id = $2)"      \
+    " AND k.created_at_ms < $3"
+
+#define LIVE(first)                                                                                \
+    "SELECT k.id, k.employer_id, k.name, k.created_at_ms FROM api_key k WHERE" first LIVE_FITS     \
+    " AND (k.created_at_ms, k.id) > ($4, $5) ORDER BY k.created_at_ms, k.id LIMIT $6"
+
+static const char live_of_employer[] = LIVE(" k.employer_id = $1 AND");
+static const char live_of_api[] = LIVE(" k.api_id = $2 AND");
+static const char live_of_all[] = LIVE("");
+
+static int64_t before_ms(const struct key_filter *filter)
+{
+    return filter->created_before_ms ? filter->created_before_ms : INT64_MAX;
+}
+
+enum err manage_list_live(struct cx *cx, struct tx *tx, const struct key_view *view,
+                          const struct key_filter *filter, const struct key *after, int64_t max,
+                          struct key_list *out)
+{
+    str employer_id = employer_of(view, filter);
+    DROP(rows) struct rows *rows = NULL;
+    enum err e = E_OK;
+
+    *out = (struct key_list){.list = arena_array(cx->arena, (size_t)max, sizeof *out->list)};
+    TRY(tx_query(tx,
+                 employer_id.n      ? live_of_employer
+                 : filter->api_id.n ? live_of_api
+                                    : live_of_all,
+                 BIND(TEXT(employer_id), TEXT(filter->api_id), INT(before_ms(filter)),
+                      INT(after ? after->created_at_ms : 0), TEXT(after ? after->id : S("")),
+                      INT(max)),
                  &rows));
     while (rows_next(rows, &e))
         out->list[out->n++] = (struct key){.id = arena_dup(cx->arena, rows_text(rows, 0)),
                                            .employer_id = arena_dup(cx->arena, rows_text(rows, 1)),
-                                           .name = arena_dup(cx->arena, rows_text(rows, 2))};
+                                           .name = arena_dup(cx->arena, rows_text(rows, 2)),
+                                           .created_at_ms = rows_int(rows, 3)};
     return e;
 }
 
@@ -122,10 +171,9 @@ enum err manage_count_live(struct tx *tx, const struct key_view *view,
 {
     static const char sql[] = "SELECT count(*) FROM api_key k WHERE" LIVE_FITS;
 
-    return tx_one_int(tx, sql,
-                      BIND(TEXT(employer_of(view, filter)), TEXT(filter->api_id),
-                           INT(filter->created_before_ms)),
-                      out);
+    return tx_one_int(
+        tx, sql,
+        BIND(TEXT(employer_of(view, filter)), TEXT(filter->api_id), INT(before_ms(filter))), out);
 }
 
 enum err manage_find_owner(struct cx *cx, struct tx *tx, str employer_id, str api_id,

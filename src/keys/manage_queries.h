@@ -19,9 +19,17 @@ enum err manage_list(struct cx *cx, struct tx *tx, const struct key_view *view,
                      const struct key_filter *filter, const struct key *after,
                      struct key_list *out);
 
-/* Ids and employers of at most `max` live keys that a filter fits, the oldest first. */
+/* At most `max` keys that are not revoked, the oldest first; after the key `after`, or one without
+ * id and age. */
+enum err manage_scan_live(struct cx *cx, struct tx *tx, const struct key_view *view,
+                          const struct key_filter *filter, const struct key *after, int64_t max,
+                          struct key_list *out);
+
+/* Ids, employers and ages of at most `max` live keys that a filter fits, the oldest first; after
+ * the key `after`, or NULL. */
 enum err manage_list_live(struct cx *cx, struct tx *tx, const struct key_view *view,
-                          const struct key_filter *filter, int64_t max, struct key_list *out);
+                          const struct key_filter *filter, const struct key *after, int64_t max,
+                          struct key_list *out);
 enum err manage_count_live(struct tx *tx, const struct key_view *view,
                            const struct key_filter *filter, int64_t *out);
 
@@ -30,10 +38,10 @@ struct key_owner {
     str employer_id;
     bool is_active;
     bool is_approved;
-    str plan_name;          /* '': no plan, so everything */
-    int64_t keys_max;       /* 0: no bound of its own */
+    str plan_name;           /* '': no plan, so everything */
+    int64_t keys_max;        /* 0: no bound of its own */
     struct rate_policy rate; /* 0 requests: none of its own */
-    str planned;            /* scopes as a key's; STR_NONE: the API is not in the plan */
+    str planned;             /* scopes as a key's; STR_NONE: the API is not in the plan */
 };
 
 /* E_ABSENT */

@@ -5,6 +5,7 @@
 #include "http/reply.h"
 #include "keys/manage.h"
 #include "keys/manage_import.h"
+#include "keys/report.h"
 #include "keys/verify.h"
 
 enum { IMPORT_BODY_MAX_BYTES = 16 * 1024 * 1024 };
@@ -140,15 +141,13 @@ static enum err delete_key(struct cx *cx, const struct http_req *req, struct htt
 static void read_revocation(struct form *f, struct key_filter *out, bool *is_dry_run)
 {
     *out = (struct key_filter){.employer_id = form_text(f, "org_code", 64, false),
-                               .api_id = form_text(f, "api_id", 64, false),
+                               .api_id = manage_read_api(f),
                                .created_before_ms = form_time(f, "created_before")};
     *is_dry_run = form_bool(f, "dry_run", false);
     if (f->n_problems == 0 && !out->employer_id.n && !out->api_id.n && !out->created_before_ms)
         form_problem(f, "org_code", "give at least one of org_code, api_id and created_before");
     if (str_is_none(out->employer_id))
         out->employer_id = S("");
-    if (str_is_none(out->api_id))
-        out->api_id = S("");
 }
 
 static enum err post_revoke(struct cx *cx, const struct http_req *req, struct http_reply *out)
@@ -175,21 +174,28 @@ static enum err post_revoke(struct cx *cx, const struct http_req *req, struct ht
 
 /* ---- importing ---- */
 
-struct imported {
+struct told_import {
     const struct order_import *lines;
     size_t n;
+    bool is_dry_run;
 };
 
 static void write_imported(struct cx *cx, struct json_out *j, const void *what)
 {
-    const struct imported *imported = what;
+    const struct told_import *imported = what;
 
     (void)cx;
-    write_head(j, S("API_KEYS_IMPORTED"), S("API keys imported"));
+    if (imported->is_dry_run)
+        write_head(j, S("OK"), S("Every line would be imported"));
+    else
+        write_head(j, S("API_KEYS_IMPORTED"), S("API keys imported"));
+    json_put_bool(j, S("dry_run"), imported->is_dry_run);
     json_open_array(j, S("api_keys"));
     for (size_t i = 0; i < imported->n; i++) {
+        str id = imported->lines[i].order.key.id;
         json_open_object(j, STR_NONE);
-        json_put_text(j, S("id"), imported->lines[i].order.key.id);
+        json_put_int(j, S("line"), (int64_t)i);
+        json_put_text(j, S("id"), imported->is_dry_run ? STR_NONE : id);
         json_close_object(j);
     }
     json_close_array(j);
@@ -200,27 +206,31 @@ static enum err post_import(struct cx *cx, const struct http_req *req, struct ht
 {
     DROP(json) json_t *body = NULL;
     struct order_import *lines;
+    bool is_dry_run;
     size_t n;
 
     TRY(http_req_json(cx, req, &body));
-    TRY(manage_import_read(cx, body, &lines, &n));
-    http_reply_plan(out, 201, write_imported, &(struct imported){lines, n});
-    TRY(manage_import_run(cx, lines, n));
+    TRY(manage_import_read(cx, body, &lines, &n, &is_dry_run));
+    http_reply_plan(out, is_dry_run ? 200 : 201, write_imported,
+                    &(struct told_import){lines, n, is_dry_run});
+    TRY(manage_import_run(cx, lines, n, is_dry_run));
     return http_reply_write(cx, out);
 }
 
 const struct route key_management_routes[] = {
-    {HTTP_GET, "/api/v1/api_keys", ROLE(EMPLOYER_ADMIN), get_keys},
-    {HTTP_POST, "/api/v1/api_keys", ROLE(EMPLOYER_ADMIN), post_key},
-    {HTTP_POST, "/api/v1/api_keys/verify", ROLE(EMPLOYER_ADMIN), keys_post_verify,
-     .is_instant = true, .is_harmless_twice = true},
-    {HTTP_POST, "/api/v1/api_keys/revoke", ROLE(EMPLOYER_ADMIN), post_revoke,
+    {HTTP_GET, "/api/v1/api_keys", MANAGE("read:api_keys", EMPLOYER_ADMIN), get_keys},
+    {HTTP_GET, "/api/v1/api_keys/report", MANAGE("read:api_keys", EMPLOYER_ADMIN), keys_get_report},
+    {HTTP_POST, "/api/v1/api_keys", MANAGE("create:api_keys", EMPLOYER_ADMIN), post_key},
+    {HTTP_POST, "/api/v1/api_keys/verify", MANAGE("read:api_keys", EMPLOYER_ADMIN),
+     keys_post_verify, .is_instant = true, .is_harmless_twice = true},
+    {HTTP_POST, "/api/v1/api_keys/revoke", MANAGE("delete:api_keys", EMPLOYER_ADMIN), post_revoke,
      .is_harmless_twice = true},
-    {HTTP_POST, "/api/v1/api_keys/import", ROLE(EMPLOYER_ADMIN), post_import,
+    {HTTP_POST, "/api/v1/api_keys/import", MANAGE("create:api_keys", EMPLOYER_ADMIN), post_import,
      .body_max_bytes = IMPORT_BODY_MAX_BYTES},
-    {HTTP_GET, "/api/v1/api_keys/{keyId}", ROLE(EMPLOYER_ADMIN), get_key},
-    {HTTP_PUT, "/api/v1/api_keys/{keyId}", ROLE(EMPLOYER_ADMIN), put_key},
-    {HTTP_PATCH, "/api/v1/api_keys/{keyId}", ROLE(EMPLOYER_ADMIN), patch_key},
-    {HTTP_DELETE, "/api/v1/api_keys/{keyId}", ROLE(EMPLOYER_ADMIN), delete_key},
+    {HTTP_GET, "/api/v1/api_keys/{keyId}", MANAGE("read:api_keys", EMPLOYER_ADMIN), get_key},
+    {HTTP_PUT, "/api/v1/api_keys/{keyId}", MANAGE("update:api_keys", EMPLOYER_ADMIN), put_key},
+    {HTTP_PATCH, "/api/v1/api_keys/{keyId}", MANAGE("update:api_keys", EMPLOYER_ADMIN), patch_key},
+    {HTTP_DELETE, "/api/v1/api_keys/{keyId}", MANAGE("delete:api_keys", EMPLOYER_ADMIN),
+     delete_key},
     {0},
 };

@@ -1,36 +1,23 @@
 #include "keys/manage_rules.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/banned.h"
-#include "base/rcu.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "keys/scopes.h"
+#include "places/places.h"
 
 enum { ID_MAX_CHARS = 64, AUDIENCE_MAX_CHARS = 64, METADATA_MAX_BYTES = 64 * 1024 };
 
 /* ---- reading ---- */
 
-bool manage_find_api(struct arena *arena, str id_or_audience, struct api *out)
-{
-    const struct api *found = NULL;
-    uint32_t number = 0;
-
-    rcu_thread_begin();
-    rcu_enter();
-    found = id_or_audience.n ? apis_find(id_or_audience) : NULL;
-    if (found)
-        number = found->number;
-    rcu_leave();
-    return found && apis_copy(arena, number, out);
-}
-
 static bool read_api(struct form *f, struct api *out)
 {
     str id = form_text(f, "api_id", ID_MAX_CHARS, true);
 
-    if (id.n && manage_find_api(f->cx->arena, id, out))
+    if (id.n && apis_copy_named(f->cx->arena, id, out))
         return true;
     if (id.n)
         form_problem(f, "api_id", "is not the id of an API; GET /api/v1/apis lists them");
@@ -55,7 +42,7 @@ static void read_scopes(struct form *f, const struct api *api, const json_t *lis
         form_problem(f, "scope_ids", "must be a list of scopes of the API, or null");
     for (size_t i = 0; i < json_array_size(list); i++) {
         snprintf(member, sizeof member, "scope_ids[%zu]", i);
-        if (!key_scopes_find(api, json_text(json_array_get(list, i)), &bit))
+        if (!api_scopes_find(api, json_text(json_array_get(list, i)), &bit))
             scope_problem(f, E_SCOPE_UNKNOWN, member, "is no scope of the API, by id or by key");
         else if (set.bits >> bit & 1)
             scope_problem(f, E_INVALID_SCOPE, member, "is there twice");
@@ -76,8 +63,9 @@ static void read_owner(struct form *f, struct key_order *out)
     if (!out->org_code.n == !person.n)
         form_problem(f, "org_code", "give exactly one owner: org_code or user_id");
     if (str_eq(type, S("environment")))
-        form_problem(f, "type", "environment is not offered: a key belongs to an organization or "
-                                "a user");
+        form_problem(f, "type",
+                     "environment is not offered: a key belongs to an organization or "
+                     "a user");
     else if (type.n && !str_eq(type, S("organization")) && !str_eq(type, S("user")))
         form_problem(f, "type", "must be organization or user");
     else if (type.n && person.n && !str_eq(type, S("user")))
@@ -134,12 +122,15 @@ static void read_rest(struct form *f, struct key *key)
 
     if (metadata)
         read_metadata(f, metadata, key);
+    if (form_value(f, "places"))
+        key->places = places_read(f, "places");
     key_read_rules(f, &key_words_management, f->cx->now_ms, key);
 }
 
 void manage_read_order(struct form *f, struct key_order *out)
 {
-    *out = (struct key_order){.key = key_blank(f->cx->now_ms)};
+    /* Some form, where the API is none. */
+    *out = (struct key_order){.key = key_blank(f->cx->now_ms), .api.form = apis_management_form()};
     out->key.name = form_text(f, "name", KEY_NAME_MAX_CHARS, true);
     read_owner(f, out);
     const json_t *scopes = form_value(f, "scope_ids");
@@ -169,19 +160,16 @@ void manage_read_patch(struct form *f, const struct api *api, struct key *key)
 }
 
 /* Parameters of a query are texts, numbers too. */
-static int64_t read_page_size(struct form *f)
+int64_t manage_read_number(struct form *f, const char *member, int64_t max, int64_t if_absent)
 {
-    str text = json_text(form_value(f, "page_size"));
-    int64_t size = 0;
+    str text = json_text(form_value(f, member));
+    uint64_t number = 0;
 
     if (str_is_none(text))
-        return MANAGE_PAGE_DEFAULT;
-    for (size_t i = 0; i < text.n && i < 4; i++)
-        size = text.p[i] >= '0' && text.p[i] <= '9' ? size * 10 + (text.p[i] - '0')
-                                                    : MANAGE_PAGE_MAX + 1;
-    if (text.n == 0 || text.n > 3 || size < 1 || size > MANAGE_PAGE_MAX)
-        form_problem(f, "page_size", "must be a whole number from 1 to %d", MANAGE_PAGE_MAX);
-    return size;
+        return if_absent;
+    if (!str_parse_u64(text, (uint64_t)max, &number) || number < 1)
+        form_problem(f, member, "must be a whole number from 1 to %" PRId64, max);
+    return (int64_t)number;
 }
 
 static str read_choice(struct form *f, const char *member, const char *const *choices,
@@ -205,6 +193,14 @@ static str text_or_empty(struct form *f, const char *member)
     return str_is_none(text) ? S("") : arena_dup(f->cx->arena, text);
 }
 
+str manage_read_api(struct form *f)
+{
+    str named = text_or_empty(f, "api_id");
+    struct api api;
+
+    return named.n && apis_copy_named(f->cx->arena, named, &api) ? api.id : named;
+}
+
 void manage_read_filter(struct form *f, struct key_filter *out)
 {
     static const char *const types[] = {"organization", "user", NULL};
@@ -213,13 +209,13 @@ void manage_read_filter(struct form *f, struct key_filter *out)
     *out = (struct key_filter){
         .employer_id = text_or_empty(f, "org_code"),
         .owner_id = text_or_empty(f, "user_id"),
-        .api_id = text_or_empty(f, "api_id"),
+        .api_id = manage_read_api(f),
         .type = arena_dup(f->cx->arena,
                           read_choice(f, "key_type", types, "must be organization or user")),
         .status = arena_dup(f->cx->arena, read_choice(f, "status", statuses,
                                                       "must be active, inactive or revoked")),
         .after = text_or_empty(f, "starting_after"),
-        .limit = read_page_size(f),
+        .limit = manage_read_number(f, "page_size", MANAGE_PAGE_MAX, MANAGE_PAGE_DEFAULT),
     };
 }
 
@@ -260,15 +256,14 @@ static void write_whole(struct cx *cx, struct json_out *j, const struct key *key
     for (size_t i = 0; i < key->n_cidrs; i++)
         json_put_text(j, STR_NONE, net_cidr_write(cx->arena, &key->cidrs[i]));
     json_close_array(j);
+    places_write(j, S("places"), key->places);
     key_write_rate(j, &key_words_management, &key->rate);
     json_put_bool(j, S("instance"), key->is_instance);
     json_put_raw(j, S("metadata"), key->metadata.n ? key->metadata : S("{}"));
 }
 
-void manage_write_key(struct cx *cx, struct json_out *j, str name, const struct key *key,
-                      bool is_whole)
+void manage_write_members(struct cx *cx, struct json_out *j, const struct key *key)
 {
-    json_open_object(j, name);
     json_put_text(j, S("id"), key->id);
     json_put_text(j, S("name"), key->name);
     json_put_text(j, S("type"), key->owner_id.n ? S("user") : S("organization"));
@@ -285,6 +280,13 @@ void manage_write_key(struct cx *cx, struct json_out *j, str name, const struct 
     put_words(j, S("scopes"), key->scope_names);
     json_put_time(j, S("expires_on"), key->expires_at_ms);
     write_owner(j, key);
+}
+
+void manage_write_key(struct cx *cx, struct json_out *j, str name, const struct key *key,
+                      bool is_whole)
+{
+    json_open_object(j, name);
+    manage_write_members(cx, j, key);
     if (is_whole)
         write_whole(cx, j, key);
     json_close_object(j);

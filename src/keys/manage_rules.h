@@ -17,9 +17,6 @@ struct key_order {
     bool has_rate;  /* the limit was named; else it is the plan's */
 };
 
-/* A copy of the API of that id or audience. */
-bool manage_find_api(struct arena *arena, str id_or_audience, struct api *out);
-
 /*
  * Problems go to the form. Of scopes alone it closes with E_INVALID_SCOPE, or E_SCOPE_UNKNOWN where
  * the API has none of that id or name.
@@ -43,11 +40,20 @@ struct key_filter {
 
 enum { MANAGE_PAGE_DEFAULT = 50, MANAGE_PAGE_MAX = 500 };
 
+/* `api_id` by id or audience, as an id; empty: not asked. One that there is not stays as it is. */
+str manage_read_api(struct form *f);
+
+/* A whole number of a query, from 1. */
+int64_t manage_read_number(struct form *f, const char *member, int64_t max, int64_t if_absent);
+
 /* From the query of a list. */
 void manage_read_filter(struct form *f, struct key_filter *out);
 
 /* "active", "inactive" or "revoked": expired and scheduled keys read inactive in this dialect. */
 str manage_status(const struct key *key, int64_t now_ms);
+
+/* The members of an item of a list. */
+void manage_write_members(struct cx *cx, struct json_out *j, const struct key *key);
 
 /* An item of a list (name: STR_NONE), or a member; a whole one has all that is known of it. */
 void manage_write_key(struct cx *cx, struct json_out *j, str name, const struct key *key,

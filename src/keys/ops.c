@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "apis/apis.h"
 #include "audit/audit.h"
 #include "base/ids.h"
 #include "base/log.h"
@@ -32,12 +33,14 @@ static enum err flush_usage(struct cx *cx, int64_t until_ms, int64_t homeless_un
 static struct keys_settings first;
 static const struct keys_settings *_Atomic settings = &first;
 static atomic_bool has_imported;
+static atomic_bool has_sha512;
 
 void keys_start(const struct keys_settings *chosen)
 {
     first = *chosen;
     atomic_store(&settings, &first);
     atomic_store(&has_imported, false);
+    atomic_store(&has_sha512, false);
     table_start(chosen->cache_max);
     unknown_start(chosen->unknown_reads_per_s);
     guesses_start(chosen->guesses_a_minute);
@@ -64,26 +67,32 @@ const struct keys_settings *keys_settings(void)
 
 static enum err count_imported(struct cx *cx, struct tx *tx, void *arg)
 {
+    struct imported_keys *n = arg;
+
     (void)cx;
-    return keys_count_imported(tx, arg);
+    return keys_count_imported(tx, n);
 }
 
 enum err keys_learn_store(struct cx *cx)
 {
-    int64_t n = 0;
+    struct imported_keys n;
 
     trust_set_shared(store_is_shared(cx->store));
-    if (atomic_load(&has_imported))
+    if (atomic_load(&has_imported) && atomic_load(&has_sha512))
         return E_OK;
     TRY(store_read(cx, count_imported, &n));
-    if (n > 0)
+    if (n.all > 0)
         atomic_store(&has_imported, true);
+    if (n.by_sha512 > 0)
+        atomic_store(&has_sha512, true);
     return E_OK;
 }
 
-void keys_note_imported(void)
+void keys_note_imported(bool by_sha512)
 {
     atomic_store(&has_imported, true);
+    if (by_sha512)
+        atomic_store(&has_sha512, true);
 }
 
 void keys_count(struct keys_stats *out)
@@ -122,10 +131,11 @@ void keys_hear(str kind, str subject)
 {
     if (str_eq(kind, S("key")))
         table_touch(subject);
-    else if (str_eq(kind, S("employer")) || str_eq(kind, S("user")))
+    else if (str_eq(kind, S("employer")) || str_eq(kind, S("user")) || str_eq(kind, S("api")) ||
+             str_eq(kind, S("plan")))
         table_touch_all();
     else if (str_eq(kind, S("import")))
-        atomic_store(&has_imported, true);
+        keys_note_imported(str_eq(subject, S("sha512")));
 }
 
 enum err keys_begin(struct cx *cx)
@@ -168,6 +178,22 @@ static void decide_unknown(const struct cx *cx, const struct decide_facts *facts
         out->verdict = (struct verdict){.code = E_RATE_LIMITED, .rate = guesses};
 }
 
+/* What a text may be kept under: some systems that keys come from have SHA-512 of it. */
+struct digests {
+    struct sha256 list[2];
+    size_t n;
+};
+
+static struct digests digests_of(const struct secret *key)
+{
+    str text = secret_reveal(key);
+    struct digests digests = {{digest_sha256(text)}, 1};
+
+    if (atomic_load_explicit(&has_sha512, memory_order_relaxed))
+        digests.list[digests.n++] = digest_sha512_half(text);
+    return digests;
+}
+
 enum keys_door keys_decide(struct cx *cx, const struct secret *key,
                            const struct decide_facts *facts, struct keys_answer *out)
 {
@@ -177,28 +203,31 @@ enum keys_door keys_decide(struct cx *cx, const struct secret *key,
         return KEYS_DECIDED;
     }
     /* An imported key has a text of its own; once found, its form is no fault. */
-    struct sha256 digest = digest_sha256(secret_reveal(key));
+    struct digests digests = digests_of(key);
     struct decide_facts found = *facts;
     found.text.fault = KEY_TEXT_OK;
     int64_t since_ns = trust_since_ns(&keys_settings()->silence, facts->now.mono_ns);
-    switch (table_decide(cx->arena, &digest, since_ns, &found, out)) {
-    case TABLE_DECIDED:
-        return KEYS_DECIDED;
-    case TABLE_ABSENT:
-        if (unknown_may_read(&digest, facts->now))
-            return KEYS_ASK_STORE;
-        break;
-    case TABLE_FOREIGN:
-        if (unknown_may_read_in_vain(facts->now))
-            return KEYS_ASK_STORE;
-        break;
+    bool may_read = false;
+    for (size_t i = 0; i < digests.n; i++) {
+        switch (table_decide(cx->arena, &digests.list[i], since_ns, &found, out)) {
+        case TABLE_DECIDED:
+            return KEYS_DECIDED;
+        case TABLE_ABSENT:
+            may_read = may_read || unknown_may_read(&digests.list[i], facts->now);
+            break;
+        case TABLE_FOREIGN:
+            may_read = may_read || unknown_may_read_in_vain(facts->now);
+            break;
+        }
     }
+    if (may_read)
+        return KEYS_ASK_STORE;
     decide_unknown(cx, facts, out);
     return KEYS_DECIDED;
 }
 
 struct lookup {
-    struct sha256 digest;
+    struct digests digests;
     struct key_row row;
     bool is_found;
 };
@@ -206,8 +235,10 @@ struct lookup {
 static enum err look_up(struct cx *cx, struct tx *tx, void *arg)
 {
     struct lookup *lookup = arg;
-    enum err e = keys_find_by_digest(cx, tx, &lookup->digest, &lookup->row);
+    enum err e = E_ABSENT;
 
+    for (size_t i = 0; e == E_ABSENT && i < lookup->digests.n; i++)
+        e = keys_find_by_digest(cx, tx, &lookup->digests.list[i], &lookup->row);
     lookup->is_found = e == E_OK;
     return e == E_ABSENT ? E_OK : e;
 }
@@ -241,11 +272,19 @@ static enum err decide_without_store(struct cx *cx, const struct secret *key,
 enum err keys_admit(struct cx *cx, const struct secret *key, const struct decide_facts *facts,
                     struct keys_answer *out)
 {
-    struct lookup lookup = {.digest = digest_sha256(secret_reveal(key))};
+    struct lookup lookup = {.digests = digests_of(key)};
+    const struct sha256 *paid = NULL; /* whose reading is */
 
+    enum err learned = apis_refresh(cx);
+    if (learned == E_STORE_DOWN)
+        return decide_without_store(cx, key, facts, out);
+    TRY(learned);
     if (keys_decide(cx, key, facts, out) == KEYS_DECIDED)
         return E_OK;
-    if (!unknown_begin_read(&lookup.digest, facts->now)) {
+    for (size_t i = 0; !paid && i < lookup.digests.n; i++)
+        if (unknown_begin_read(&lookup.digests.list[i], facts->now))
+            paid = &lookup.digests.list[i];
+    if (!paid) {
         decide_unknown(cx, facts, out);
         return E_OK;
     }
@@ -258,7 +297,7 @@ enum err keys_admit(struct cx *cx, const struct secret *key, const struct decide
             return decide_without_store(cx, key, facts, out);
         TRY(e);
         bool is_known = lookup.is_found && is_known_row(&lookup.row, facts);
-        unknown_was_read(&lookup.digest, is_known, facts->now);
+        unknown_was_read(paid, is_known, facts->now);
         if (!is_known) {
             decide_unknown(cx, facts, out);
             return E_OK;
@@ -448,13 +487,13 @@ static enum err audit_change(struct cx *cx, struct tx *tx, const struct key *bef
     struct scope_set added = {after->scopes.bits & ~before->scopes.bits};
 
     TRY(key_audit(cx, tx, "api_key.updated", after,
-                     audit_detail(cx, F("changed", key_changes(cx->arena, before, after)),
-                                  F("status", after->is_active ? S("active") : S("inactive")))));
+                  audit_detail(cx, F("changed", key_changes(cx->arena, before, after)),
+                               F("status", after->is_active ? S("active") : S("inactive")))));
     if (scope_has_all(before->scopes, after->scopes))
         return E_OK;
     return key_audit(cx, tx, "api_key.scopes_widened", after,
-                        audit_detail(cx, F("added", scope_write(cx->arena, added)),
-                                     F("scopes", scope_write(cx->arena, after->scopes))));
+                     audit_detail(cx, F("added", scope_write(cx->arena, added)),
+                                  F("scopes", scope_write(cx->arena, after->scopes))));
 }
 
 static enum err change_in_tx(struct cx *cx, struct tx *tx, void *arg)
@@ -512,7 +551,7 @@ static enum err rotate_in_tx(struct cx *cx, struct tx *tx, void *arg)
     TRY(keys_mark_rotated(tx, key));
     TRY(keys_insert_secret(tx, key->id, &rotate->kept, cx->now_ms));
     return key_audit(cx, tx, "api_key.rotated", key,
-                        audit_detail(cx, F("overlapSeconds", rotate->overlap_s)));
+                     audit_detail(cx, F("overlapSeconds", rotate->overlap_s)));
 }
 
 enum err keys_rotate(struct cx *cx, str id, int64_t overlap_s, struct key *out, struct secret *raw)
@@ -538,7 +577,7 @@ static enum err revoke_in_tx(struct cx *cx, struct tx *tx, void *arg)
     tx_announce(tx, "key", get->id);
     TRY(keys_mark_revoked(tx, cx->who->employer_id, get->id, cx->now_ms));
     return key_audit(cx, tx, "api_key.revoked", get->out,
-                        audit_detail(cx, F("name", get->out->name)));
+                     audit_detail(cx, F("name", get->out->name)));
 }
 
 enum err keys_revoke_created_by(struct cx *cx, struct tx *tx, str person_id)
@@ -576,11 +615,19 @@ struct import {
     size_t at;
 };
 
+static bool has_sha512_in(const struct import *import)
+{
+    for (size_t i = 0; i < import->n; i++)
+        if (import->lines[i].secret.is_sha512)
+            return true;
+    return false;
+}
+
 static enum err import_in_tx(struct cx *cx, struct tx *tx, void *arg)
 {
     struct import *import = arg;
 
-    tx_announce(tx, "import", cx->who->employer_id);
+    tx_announce(tx, "import", has_sha512_in(import) ? S("sha512") : S(""));
     TRY(lock_keys(cx, tx));
     TRY(key_check_room(cx, tx, cx->who->employer_id, keys_settings()->live_max,
                        (int64_t)import->n));
@@ -607,7 +654,7 @@ enum err keys_import(struct cx *cx, struct key_import *lines, size_t n, size_t *
     for (size_t i = 0; i < import.at; i++)
         unknown_add(&lines[i].secret.digest);
     *taken = import.at;
-    keys_note_imported();
+    keys_note_imported(has_sha512_in(&import));
     TRY(e);
     log_event(cx, LOG_INFO, "keys.imported", F("keys", n), F("by", cx->who->id));
     return E_OK;

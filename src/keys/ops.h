@@ -53,7 +53,7 @@ str key_instant(struct cx *cx, int64_t at_ms); /* 0: STR_NONE */
 enum err key_run_on(struct cx *cx, str id, store_work work, void *arg);
 
 /* From now on texts of any form are looked up. */
-void keys_note_imported(void);
+void keys_note_imported(bool by_sha512);
 
 /* One line of an import: a draft and the digest of its secret. */
 struct key_import {

@@ -58,16 +58,15 @@ enum err keys_insert(struct tx *tx, const struct key *key)
         " NULL, 0, $16, $17, $18, $19, $20)";
     DROP(arena) struct arena *scratch = arena_new();
 
-    return tx_exec(tx, sql,
-                   BIND(TEXT(key->id), TEXT(key->employer_id), TEXT(key->name),
-                        TEXT(key->scope_words),
-                        TEXT(key_cidrs_write(scratch, key->cidrs, key->n_cidrs)),
-                        INT(key->is_active), INT(key->not_before_ms), INT(key->expires_at_ms),
-                        INT(key->rate.requests), INT(key->rate.window_ms), INT(key->rate.algorithm),
-                        TEXT(key->prefix), TEXT(key->suffix), INT(key->created_at_ms),
-                        TEXT(key->created_by), TEXT(key->api_id), TEXT(key->owner_id),
-                        INT(key->is_instance), TEXT(key->places), TEXT(key->metadata)),
-                   NULL);
+    return tx_exec(
+        tx, sql,
+        BIND(TEXT(key->id), TEXT(key->employer_id), TEXT(key->name), TEXT(key->scope_words),
+             TEXT(key_cidrs_write(scratch, key->cidrs, key->n_cidrs)), INT(key->is_active),
+             INT(key->not_before_ms), INT(key->expires_at_ms), INT(key->rate.requests),
+             INT(key->rate.window_ms), INT(key->rate.algorithm), TEXT(key->prefix),
+             TEXT(key->suffix), INT(key->created_at_ms), TEXT(key->created_by), TEXT(key->api_id),
+             TEXT(key->owner_id), INT(key->is_instance), TEXT(key->places), TEXT(key->metadata)),
+        NULL);
 }
 
 enum err keys_insert_secret(struct tx *tx, str key_id, const struct key_secret *secret,
@@ -80,7 +79,7 @@ enum err keys_insert_secret(struct tx *tx, str key_id, const struct key_secret *
 
     return tx_exec(tx, sql,
                    BIND(TEXT(digest_text(&secret->digest, hex)), TEXT(key_id), INT(now_ms),
-                        INT(secret->is_imported)),
+                        INT(secret->is_imported + secret->is_sha512)),
                    NULL);
 }
 
@@ -164,15 +163,15 @@ enum err keys_update(struct tx *tx, const struct key *key)
     static const char sql[] =
         "UPDATE api_key SET name = $2, scopes = $3, cidrs = $4, is_active = $5,"
         " expires_at_ms = $6, rate_requests = $7, rate_window_ms = $8, rate_algorithm = $9,"
-        " updated_at_ms = $10 WHERE id = $1";
+        " updated_at_ms = $10, metadata = $11, places = $12 WHERE id = $1";
     DROP(arena) struct arena *scratch = arena_new();
 
     return tx_exec(tx, sql,
                    BIND(TEXT(key->id), TEXT(key->name), TEXT(key->scope_words),
                         TEXT(key_cidrs_write(scratch, key->cidrs, key->n_cidrs)),
                         INT(key->is_active), INT(key->expires_at_ms), INT(key->rate.requests),
-                        INT(key->rate.window_ms), INT(key->rate.algorithm),
-                        INT(key->updated_at_ms)),
+                        INT(key->rate.window_ms), INT(key->rate.algorithm), INT(key->updated_at_ms),
+                        TEXT(key->metadata), TEXT(key->places)),
                    NULL);
 }
 
@@ -241,7 +240,7 @@ enum err keys_find_by_digest(struct cx *cx, struct tx *tx, const struct sha256 *
 {
     static const char sql[] =
         "SELECT" KEY_COLUMNS ", e.is_active, e.is_approved, d.rotated_at_ms, d.ends_at_ms,"
-        " d.is_imported, coalesce(p.is_active, 1), e.plan_id, pa.scopes FROM api_key_secret d"
+        " d.is_imported, coalesce(p.is_active, 1), e.plan_id, pa.scopes, e.places FROM api_key_secret d"
         " JOIN api_key k ON k.id = d.key_id JOIN employer e ON e.id = k.employer_id"
         " LEFT JOIN person p ON p.id = k.owner_id"
         " LEFT JOIN plan_api pa ON pa.plan_id = e.plan_id AND pa.api_id = k.api_id"
@@ -263,14 +262,19 @@ enum err keys_find_by_digest(struct cx *cx, struct tx *tx, const struct sha256 *
     out->person_is_inactive = rows_int(rows, KEY_COLUMNS_END + 5) == 0;
     if (rows_text(rows, KEY_COLUMNS_END + 6).n)
         key_scopes_keep(rows_text(rows, KEY_COLUMNS_END + 7), &out->key);
+    struct places of_employer = places_parse(rows_text(rows, KEY_COLUMNS_END + 8));
+    out->places = key_places(&out->key);
+    places_meet(&out->places, &of_employer);
     return E_OK;
 }
 
-enum err keys_count_imported(struct tx *tx, int64_t *out)
+enum err keys_count_imported(struct tx *tx, struct imported_keys *out)
 {
-    static const char sql[] = "SELECT count(*) FROM api_key_secret WHERE is_imported = 1";
+    static const char all[] = "SELECT count(*) FROM api_key_secret WHERE is_imported <> 0";
+    static const char by_sha512[] = "SELECT count(*) FROM api_key_secret WHERE is_imported = 2";
 
-    return tx_one_int(tx, sql, BIND(), out);
+    TRY(tx_one_int(tx, all, BIND(), &out->all));
+    return tx_one_int(tx, by_sha512, BIND(), &out->by_sha512);
 }
 
 enum err keys_add_usage(struct tx *tx, str id, int64_t requests, int64_t last_at_ms, str last_ip)

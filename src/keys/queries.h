@@ -11,6 +11,7 @@ struct key_secret {
     int64_t rotated_at_ms;
     int64_t ends_at_ms;
     bool is_imported;
+    bool is_sha512; /* the digest is the first half of one; of imported ones only */
 };
 
 enum err keys_insert(struct tx *tx, const struct key *key);
@@ -53,13 +54,17 @@ struct key_row {
     bool employer_is_active;
     bool employer_is_approved;
     bool person_is_inactive; /* of a person's own key */
+    struct places places;    /* where the key, its API and its employer all let it be used */
 };
 
 /* E_ABSENT */
 enum err keys_find_by_digest(struct cx *cx, struct tx *tx, const struct sha256 *digest,
                              struct key_row *out);
 
-enum err keys_count_imported(struct tx *tx, int64_t *out);
+struct imported_keys {
+    int64_t all, by_sha512;
+};
+enum err keys_count_imported(struct tx *tx, struct imported_keys *out);
 
 /* Of all keys, whatever has become of them. */
 enum err keys_count_secrets(struct tx *tx, int64_t *out);

@@ -25,6 +25,7 @@ struct content {
     bool is_instance;
     uint8_t employer_bytes;
     char employer_id[64];
+    struct places places;
     struct net_cidr cidrs[];
 };
 
@@ -60,6 +61,7 @@ static void fill(struct content *c, const struct key_row *row)
     c->employer_is_approved = row->employer_is_approved;
     c->person_is_inactive = row->person_is_inactive;
     c->is_instance = key->is_instance;
+    c->places = row->places;
     c->employer_bytes =
         (uint8_t)(key->employer_id.n < sizeof c->employer_id ? key->employer_id.n
                                                              : sizeof c->employer_id);
@@ -84,6 +86,7 @@ static struct rights rights_of(const struct content *c)
                 .cidrs = c->cidrs,
                 .n_cidrs = c->n_cidrs,
                 .scopes = {c->scopes},
+                .places = c->places.is_limited ? &c->places : NULL,
                 .rate = {c->requests, c->window_ms, (enum rate_algorithm)c->algorithm},
             },
         .is_instance = c->is_instance,

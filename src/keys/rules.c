@@ -217,6 +217,7 @@ str key_changes(struct arena *arena, const struct key *before, const struct key 
         {!str_eq(before->name, after->name), " name"},
         {before->scopes.bits != after->scopes.bits, " scopes"},
         {cidrs_differ(before, after), " allowedIpCidrs"},
+        {!str_eq(before->places, after->places), " places"},
         {before->expires_at_ms != after->expires_at_ms, " expiresAt"},
         {before->rate.requests != after->rate.requests ||
              before->rate.window_ms != after->rate.window_ms,

@@ -1,80 +1,13 @@
 #include "keys/scopes.h"
 
-#include <inttypes.h>
-
 #include "base/rcu.h"
-
-static int64_t number_of(str word)
-{
-    int64_t number = 0;
-
-    for (size_t i = 0; i < word.n && i < 18; i++)
-        number = number * 10 + (word.p[i] - '0');
-    return number;
-}
-
-static bool is_live(const struct api *api, unsigned bit)
-{
-    return api->names.texts[bit].n > 0;
-}
-
-static bool find_word(const struct api *api, str word, unsigned *out)
-{
-    if (api->is_builtin)
-        return scope_names_find(&api->names, word, out);
-    for (unsigned bit = 0; bit < api->names.n; bit++) {
-        if (is_live(api, bit) && api->scopes[bit].number == number_of(word)) {
-            *out = bit;
-            return true;
-        }
-    }
-    return false;
-}
-
-static struct scope_set all_of(const struct api *api)
-{
-    struct scope_set all = {0};
-
-    for (unsigned bit = 0; bit < api->names.n; bit++)
-        if (is_live(api, bit))
-            all.bits |= UINT64_C(1) << bit;
-    return all;
-}
-
-struct scope_set key_scopes_parse(const struct api *api, str words)
-{
-    struct scope_set set = {0};
-    unsigned bit;
-
-    if (str_eq(words, S("*")))
-        return all_of(api);
-    while (words.n) {
-        str word = str_cut(&words, S(" "));
-        if (word.n && find_word(api, word, &bit))
-            set.bits |= UINT64_C(1) << bit;
-    }
-    return set;
-}
-
-str key_scopes_write(struct arena *arena, const struct api *api, struct scope_set set)
-{
-    str words = S("");
-
-    if (api->is_builtin)
-        return scope_names_write(&api->names, arena, set);
-    for (unsigned bit = 0; bit < api->names.n; bit++)
-        if (set.bits >> bit & 1 && is_live(api, bit))
-            words = arena_printf(arena, "%.*s%s%" PRId64, STR_ARG(words), words.n ? " " : "",
-                                 api->scopes[bit].number);
-    return words;
-}
 
 void key_scopes_set(struct arena *arena, const struct api *api, struct scope_set set,
                     struct key *key)
 {
     key->api = api->number;
     key->scopes = set;
-    key->scope_words = key_scopes_write(arena, api, set);
+    key->scope_words = api_scopes_write(arena, api, set);
     key->scope_names = scope_names_write(&api->names, arena, set);
 }
 
@@ -88,7 +21,7 @@ void key_scopes_read(struct arena *arena, str words, struct key *key)
     rcu_enter();
     const struct api *api = apis_find(key->api_id);
     if (api)
-        key_scopes_set(arena, api, key_scopes_parse(api, words), key);
+        key_scopes_set(arena, api, api_scopes_parse(api, words), key);
     rcu_leave();
 }
 
@@ -100,21 +33,21 @@ void key_scopes_keep(str words, struct key *key)
     rcu_enter();
     const struct api *api = apis_find(key->api_id);
     if (api)
-        planned = key_scopes_parse(api, words);
+        planned = api_scopes_parse(api, words);
     rcu_leave();
     key->scopes.bits &= planned.bits;
 }
 
-bool key_scopes_find(const struct api *api, str id_or_key, unsigned *out)
+struct places key_places(const struct key *key)
 {
-    if (!id_or_key.n)
-        return false;
-    for (unsigned bit = 0; bit < api->names.n; bit++) {
-        bool is_id = api->scopes && str_eq(api->scopes[bit].id, id_or_key);
-        if (is_live(api, bit) && (is_id || str_eq(api->names.texts[bit], id_or_key))) {
-            *out = bit;
-            return true;
-        }
-    }
-    return false;
+    struct places places = places_parse(key->places), of_api = {0};
+
+    rcu_thread_begin();
+    rcu_enter();
+    const struct api *api = apis_at(key->api);
+    if (api)
+        of_api = places_parse(api->places);
+    rcu_leave();
+    places_meet(&places, &of_api);
+    return places;
 }

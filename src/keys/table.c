@@ -7,6 +7,7 @@
 #include <pthread.h>
 
 #include "base/rcu.h"
+#include "places/places.h"
 
 enum { LOOKS_FOR_WHOLE = 256, KEYS_MAX_DEFAULT = 1000 };
 
@@ -82,6 +83,19 @@ static str id_text(struct arena *arena, const struct packed_id *id)
     return arena_dup(arena, (str){text, packed_id_text(id, text)});
 }
 
+/* Where a call comes from is looked up for those keys alone that ask for it. */
+static struct verdict decide_located(struct cached_key *key, const struct decide_facts *facts,
+                                     struct keys_answer *out)
+{
+    struct decide_facts located;
+
+    if (!out->key.places)
+        return decide_metered(key, &out->key, facts);
+    located = *facts;
+    located.country = out->country = places_find(&facts->client);
+    return decide_metered(key, &out->key, &located);
+}
+
 static void answer(struct arena *arena, const struct cached_secret *secret,
                    const struct decide_facts *facts, struct keys_answer *out)
 {
@@ -90,10 +104,11 @@ static void answer(struct arena *arena, const struct cached_secret *secret,
     out->key = policy_of(key, secret);
     out->key.employer_id = arena_dup(arena, key->rights->policy.employer_id);
     out->is_known = true;
-    out->verdict = decide_metered(key, &out->key, facts);
-    /* The explanation of a refusal never shows the list, so its array stays behind. */
+    out->verdict = decide_located(key, facts, out);
+    /* The explanation of a refusal never shows these lists, so they stay behind. */
     out->key.cidrs = NULL;
     out->key.n_cidrs = 0;
+    out->key.places = NULL;
     out->who = (struct principal){
         .kind = PRINCIPAL_KEY,
         .id = id_text(arena, &key->id),

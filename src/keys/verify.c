@@ -45,13 +45,7 @@ static void read_api(struct form *f, struct question *out)
         form_problem(f, "audience", "must not come with api_id: either names the API");
     if (!named.n)
         return;
-    rcu_thread_begin();
-    rcu_enter();
-    const struct api *api = apis_find(named);
-    if (api)
-        out->api = api->number;
-    rcu_leave();
-    if (!api)
+    if (!apis_find_number(named, &out->api))
         form_problem(f, id.n ? "api_id" : "audience", "is not that of an API");
 }
 
@@ -76,8 +70,7 @@ static void read_client(struct form *f, struct question *out)
     str text = form_text(f, "client_address", CLIENT_MAX_CHARS, false);
 
     if (text.n && !net_addr_parse(text, &out->client))
-        form_problem(f, "client_address",
-                     "must be an IP address like 203.0.113.7 or 2001:db8::7");
+        form_problem(f, "client_address", "must be an IP address like 203.0.113.7 or 2001:db8::7");
 }
 
 static enum err read_question(struct cx *cx, const json_t *body, struct question *out)
@@ -93,33 +86,6 @@ static enum err read_question(struct cx *cx, const json_t *body, struct question
 }
 
 /* ---- judging ---- */
-
-/* What comes before _live_ or _test_; STR_NONE: neither is there. */
-static str prefix_of(str text)
-{
-    for (size_t i = 0; i < text.n; i++) {
-        str rest = str_sub(text, i, text.n);
-        if (str_starts(rest, S("_live_")) || str_starts(rest, S("_test_")))
-            return str_sub(text, 0, i);
-    }
-    return STR_NONE;
-}
-
-/* Of no named API, whatever any of them gives out will do. */
-static struct key_text_verdict judge_text(const struct question *question)
-{
-    str text = secret_reveal(&question->key);
-    struct key_text_verdict verdict = {.fault = KEY_TEXT_PREFIX};
-
-    rcu_thread_begin();
-    rcu_enter();
-    const struct api *api = question->api == DECIDE_ANY_API ? apis_find_prefix(prefix_of(text))
-                                                            : apis_at(question->api);
-    if (api)
-        verdict = key_text_judge(text, &api->form);
-    rcu_leave();
-    return verdict;
-}
 
 /* Those that the API has; of the others no key can hold one. */
 static bool name_wanted(const struct question *question, uint32_t number, struct scope_set *out)
@@ -154,7 +120,7 @@ static enum err judge(struct cx *cx, const struct question *question, struct dec
         .now = {cx->now_ms, time_mono_ns()},
         .api = question->api,
         .employer_id = manage_view(cx->who).employer_id,
-        .text = judge_text(question),
+        .text = apis_judge_text(question->api, secret_reveal(&question->key)),
         .client = question->client,
         .cost = 1,
         .is_counted = true,
@@ -206,8 +172,8 @@ static bool holds(const struct keys_answer *answer, str wanted)
 
     rcu_enter();
     const struct api *api = apis_at(answer->key.api);
-    bool holds = api && scope_names_find(&api->names, wanted, &bit) &&
-                 answer->key.scopes.bits >> bit & 1;
+    bool holds =
+        api && scope_names_find(&api->names, wanted, &bit) && answer->key.scopes.bits >> bit & 1;
     rcu_leave();
     return holds;
 }
@@ -222,6 +188,9 @@ static void write_refusal(const struct question *question, const struct keys_ans
                 json_put_text(j, STR_NONE, question->wanted[i]);
         json_close_array(j);
     }
+    if (answer->verdict.code == E_GEO_NOT_ALLOWED)
+        json_put_text(j, S("country"),
+                      answer->country.code[0] ? (str){answer->country.code, 2} : STR_NONE);
     if (answer->verdict.code == E_RATE_LIMITED)
         json_put_int(j, S("retry_after_seconds"),
                      (answer->verdict.rate.retry_after_ms + SECOND_MS - 1) / SECOND_MS);

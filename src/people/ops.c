@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "crypto/password.h"
 #include "keys/keys.h"
+#include "plans/plans.h"
 
 enum err people_lock(struct tx *tx)
 {
@@ -65,6 +66,8 @@ enum err people_add_employer(struct cx *cx, str name, bool is_approved, struct e
 {
     *out = (struct employer){.id = id_new(cx->arena, "emp", cx->now_ms),
                              .name = name,
+                             .plan_id = S(""),
+                             .places = S(""),
                              .is_active = true,
                              .is_approved = is_approved,
                              .created_at_ms = cx->now_ms};
@@ -84,12 +87,13 @@ static enum err employers_in_tx(struct cx *cx, struct tx *tx, void *arg)
 {
     struct page_args *page = arg;
 
-    return people_list_employers(cx, tx, page->after, page->limit, page->out);
+    return people_list_employers(cx, tx, page->employer_id, page->after, page->limit, page->out);
 }
 
-enum err people_page_employers(struct cx *cx, str after, int64_t limit, struct employer_list *out)
+enum err people_page_employers(struct cx *cx, str only, str after, int64_t limit,
+                               struct employer_list *out)
 {
-    struct page_args page = {STR_NONE, after, limit, out};
+    struct page_args page = {only, after, limit, out};
 
     return store_read(cx, employers_in_tx, &page);
 }
@@ -98,6 +102,7 @@ struct change {
     str id;
     const json_t *patch;
     void *out;
+    employer_reader read_employer;
 };
 
 /* Keys stop with their owners. After E_STORE_DOWN too: the commit may have been made, and only its
@@ -109,6 +114,19 @@ static enum err run_on_owner(struct cx *cx, store_work work, void *arg)
     if (e == E_OK || e == E_STORE_DOWN)
         keys_forget_all();
     return e;
+}
+
+/* The plan may have been deleted meanwhile. */
+static enum err hold_plan(struct cx *cx, struct tx *tx, str id)
+{
+    struct form form;
+    enum err e = plans_hold(cx, tx, id);
+
+    if (e != E_PLAN_NOT_FOUND)
+        return e;
+    form_open_blank(&form, cx);
+    form_problem(&form, "plan_id", "is not the id of a plan; GET /api/v1/plans lists them");
+    return form_close(&form);
 }
 
 static enum err change_employer_in_tx(struct cx *cx, struct tx *tx, void *arg)
@@ -123,13 +141,10 @@ static enum err change_employer_in_tx(struct cx *cx, struct tx *tx, void *arg)
         return E_EMPLOYER_NOT_FOUND;
     TRY(e);
     form_open(&form, cx, change->patch);
-    if (form_value(&form, "name"))
-        employer->name = form_text(&form, "name", EMPLOYER_NAME_MAX_CHARS, true);
-    people_read_status(&form, &employer->is_active);
-    employer->is_approved = form_bool(&form, "isApproved", employer->is_approved);
-    people_read_identities(&form, "externalIds", &employer->identities);
-    bool has_identities = form_has(&form, "externalIds");
+    bool has_identities = change->read_employer(&form, employer);
     TRY(form_close(&form));
+    if (employer->plan_id.n)
+        TRY(hold_plan(cx, tx, employer->plan_id));
     if (has_identities) {
         TRY(people_set_identities(cx, tx, IDENTITY_OF_EMPLOYER, employer->id,
                                   &employer->identities));
@@ -141,9 +156,10 @@ static enum err change_employer_in_tx(struct cx *cx, struct tx *tx, void *arg)
     return audit_employer(cx, tx, "employer.updated", employer);
 }
 
-enum err people_change_employer(struct cx *cx, str id, const json_t *patch, struct employer *out)
+enum err people_change_employer(struct cx *cx, str id, const json_t *patch, employer_reader read,
+                                struct employer *out)
 {
-    struct change change = {id, patch, out};
+    struct change change = {id, patch, out, read};
 
     TRY(run_on_owner(cx, change_employer_in_tx, &change));
     log_event(cx, LOG_INFO, "employer.updated", F("employerId", id));
@@ -206,6 +222,20 @@ enum err people_page_users(struct cx *cx, str employer_id, str after, int64_t li
     struct page_args page = {employer_id, after, limit, out};
 
     return store_read(cx, users_in_tx, &page);
+}
+
+static enum err employer_in_tx(struct cx *cx, struct tx *tx, void *arg)
+{
+    struct employer *employer = arg;
+    enum err e = people_find_employer(cx, tx, employer->id, employer);
+
+    return e == E_ABSENT ? E_EMPLOYER_NOT_FOUND : e;
+}
+
+enum err people_get_employer(struct cx *cx, str id, struct employer *out)
+{
+    out->id = id;
+    return store_read(cx, employer_in_tx, out);
 }
 
 struct get {
@@ -296,7 +326,7 @@ static enum err change_user_in_tx(struct cx *cx, struct tx *tx, void *arg)
 
 enum err people_change_user(struct cx *cx, str id, const json_t *patch, struct user *out)
 {
-    struct change change = {id, patch, out};
+    struct change change = {.id = id, .patch = patch, .out = out};
 
     TRY(run_on_owner(cx, change_user_in_tx, &change));
     log_event(cx, LOG_INFO, out->is_active ? "user.updated" : "user.deactivated", F("userId", id));
@@ -332,7 +362,7 @@ static enum err insert_first(struct cx *cx, struct tx *tx, void *arg)
     TRY(look_for_admin(cx, tx, first));
     if (!first->is_needed)
         return E_OK;
-    TRY(people_list_employers(cx, tx, STR_NONE, 1, &employers));
+    TRY(people_list_employers(cx, tx, STR_NONE, STR_NONE, 1, &employers));
     if (employers.n == 0)
         TRY(insert_employer(cx, tx, &first->employer));
     else
@@ -390,7 +420,7 @@ static enum err find_only(struct cx *cx, struct tx *tx, void *arg)
     struct acting *acting = arg;
     struct employer_list employers;
 
-    TRY(people_list_employers(cx, tx, STR_NONE, 2, &employers));
+    TRY(people_list_employers(cx, tx, STR_NONE, STR_NONE, 2, &employers));
     if (employers.n == 1)
         acting->employer = employers.list[0];
     return E_OK;

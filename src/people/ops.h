@@ -6,11 +6,19 @@
 #include "people/rules.h"
 
 enum err people_add_employer(struct cx *cx, str name, bool is_approved, struct employer *out);
-enum err people_page_employers(struct cx *cx, str after, int64_t limit, struct employer_list *out);
+/* only: this one and no other; STR_NONE: all */
+enum err people_page_employers(struct cx *cx, str only, str after, int64_t limit,
+                               struct employer_list *out);
+enum err people_get_employer(struct cx *cx, str id,
+                             struct employer *out); /* E_EMPLOYER_NOT_FOUND */
 
-/* From a PATCH body: name, status, isApproved, externalIds. E_EMPLOYER_NOT_FOUND,
- * E_INVALID_REQUEST. */
-enum err people_change_employer(struct cx *cx, str id, const json_t *patch, struct employer *out);
+/* The members of a PATCH body in the words of a dialect; problems go to the form. True: identities
+ * were sent. */
+typedef bool (*employer_reader)(struct form *f, struct employer *employer);
+
+/* E_EMPLOYER_NOT_FOUND, E_INVALID_REQUEST */
+enum err people_change_employer(struct cx *cx, str id, const json_t *patch, employer_reader read,
+                                struct employer *out);
 
 /*
  * user      email, role and employer_id are set; completed here

@@ -12,6 +12,7 @@
 #include "store/store.h"
 
 extern const struct route people_routes[];
+extern const struct route people_management_routes[]; /* under /api/v1 */
 
 /*
  * First start: on a store without people, make one employer (active, approved) and one ADMIN in

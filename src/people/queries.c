@@ -1,6 +1,8 @@
 /* Each SQL statement of people/, beside its binding and its reading. */
 #include "people/queries.h"
 
+#define EMPLOYER_COLUMNS " id, name, is_active, is_approved, created_at_ms, plan_id, places"
+
 static void read_employer(struct cx *cx, const struct rows *rows, struct employer *out)
 {
     *out = (struct employer){
@@ -9,6 +11,8 @@ static void read_employer(struct cx *cx, const struct rows *rows, struct employe
         .is_active = rows_int(rows, 2) != 0,
         .is_approved = rows_int(rows, 3) != 0,
         .created_at_ms = rows_int(rows, 4),
+        .plan_id = arena_dup(cx->arena, rows_text(rows, 5)),
+        .places = arena_dup(cx->arena, rows_text(rows, 6)),
     };
 }
 
@@ -37,8 +41,7 @@ enum err people_insert_employer(struct tx *tx, const struct employer *employer)
 
 enum err people_find_employer(struct cx *cx, struct tx *tx, str id, struct employer *out)
 {
-    static const char sql[] =
-        "SELECT id, name, is_active, is_approved, created_at_ms FROM employer WHERE id = $1";
+    static const char sql[] = "SELECT" EMPLOYER_COLUMNS " FROM employer WHERE id = $1";
     DROP(rows) struct rows *rows = NULL;
     enum err e = E_OK;
 
@@ -49,17 +52,20 @@ enum err people_find_employer(struct cx *cx, struct tx *tx, str id, struct emplo
     return people_list_identities(cx, tx, IDENTITY_OF_EMPLOYER, id, &out->identities);
 }
 
-enum err people_list_employers(struct cx *cx, struct tx *tx, str after, int64_t limit,
+enum err people_list_employers(struct cx *cx, struct tx *tx, str only, str after, int64_t limit,
                                struct employer_list *out)
 {
-    static const char sql[] = "SELECT id, name, is_active, is_approved, created_at_ms FROM employer"
-                              " WHERE id > $1 ORDER BY id LIMIT $2";
+    static const char sql[] = "SELECT" EMPLOYER_COLUMNS " FROM employer"
+                              " WHERE id > $1 AND ($3 = '' OR id = $3) ORDER BY id LIMIT $2";
     DROP(rows) struct rows *rows = NULL;
     enum err e = E_OK;
 
     *out = (struct employer_list){
         .list = arena_array(cx->arena, (size_t)limit, sizeof(struct employer))};
-    TRY(tx_query(tx, sql, BIND(TEXT(str_is_none(after) ? S("") : after), INT(limit + 1)), &rows));
+    TRY(tx_query(tx, sql,
+                 BIND(TEXT(str_is_none(after) ? S("") : after), INT(limit + 1),
+                      TEXT(str_is_none(only) ? S("") : only)),
+                 &rows));
     while (rows_next(rows, &e)) {
         if (out->n == (size_t)limit) {
             out->has_more = true;
@@ -77,11 +83,13 @@ enum err people_list_employers(struct cx *cx, struct tx *tx, str after, int64_t 
 enum err people_update_employer(struct tx *tx, const struct employer *employer)
 {
     static const char sql[] =
-        "UPDATE employer SET name = $2, is_active = $3, is_approved = $4 WHERE id = $1";
+        "UPDATE employer SET name = $2, is_active = $3, is_approved = $4, plan_id = $5,"
+        " places = $6 WHERE id = $1";
 
     return tx_exec(tx, sql,
                    BIND(TEXT(employer->id), TEXT(employer->name), INT(employer->is_active),
-                        INT(employer->is_approved)),
+                        INT(employer->is_approved), TEXT(employer->plan_id),
+                        TEXT(employer->places)),
                    NULL);
 }
 

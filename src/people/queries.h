@@ -14,6 +14,8 @@ struct employer {
     str name;
     bool is_active;
     bool is_approved;
+    str plan_id; /* '': everything */
+    str places;  /* where its keys may be used from, as the store has it; '': anywhere */
     int64_t created_at_ms;
     struct identities identities;
 };
@@ -44,7 +46,8 @@ struct user_list {
 
 enum err people_insert_employer(struct tx *tx, const struct employer *employer);
 enum err people_find_employer(struct cx *cx, struct tx *tx, str id, struct employer *out);
-enum err people_list_employers(struct cx *cx, struct tx *tx, str after, int64_t limit,
+/* only: this one, if it comes after `after`; STR_NONE: all */
+enum err people_list_employers(struct cx *cx, struct tx *tx, str only, str after, int64_t limit,
                                struct employer_list *out);
 enum err people_update_employer(struct tx *tx, const struct employer *employer);
 

@@ -63,7 +63,7 @@ static enum err get_employers(struct cx *cx, const struct http_req *req, struct 
     struct page page;
 
     TRY(page_query(cx, req, EMPLOYERS_LIST, &page));
-    TRY(people_page_employers(cx, page.after, page.limit, &employers));
+    TRY(people_page_employers(cx, STR_NONE, page.after, page.limit, &employers));
 
     struct json_out j = page_open(out, S("employers"));
     for (size_t i = 0; i < employers.n; i++)
@@ -89,6 +89,16 @@ static enum err post_employer(struct cx *cx, const struct http_req *req, struct 
     return http_reply_write(cx, out);
 }
 
+static bool read_employer(struct form *f, struct employer *employer)
+{
+    if (form_value(f, "name"))
+        employer->name = form_text(f, "name", EMPLOYER_NAME_MAX_CHARS, true);
+    people_read_status(f, &employer->is_active);
+    employer->is_approved = form_bool(f, "isApproved", employer->is_approved);
+    people_read_identities(f, "externalIds", &employer->identities);
+    return form_has(f, "externalIds");
+}
+
 static enum err patch_employer(struct cx *cx, const struct http_req *req, struct http_reply *out)
 {
     DROP(json) json_t *body = NULL;
@@ -96,7 +106,7 @@ static enum err patch_employer(struct cx *cx, const struct http_req *req, struct
 
     TRY(http_req_json(cx, req, &body));
     http_reply_plan(out, 200, write_employer, &employer);
-    TRY(people_change_employer(cx, req->params[0], body, &employer));
+    TRY(people_change_employer(cx, req->params[0], body, read_employer, &employer));
     return http_reply_write(cx, out);
 }
 

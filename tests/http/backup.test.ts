@@ -440,12 +440,12 @@ test("a file of another schema, or with rows that the store refuses, leaves the 
       [{ ...header, version: 2 }, same, /was written by a newer sallyport/],
       [{ ...header, tables: [...header.tables, { name: "spy", columns: [{ name: "id", type: "int" }] }] },
         (name) => (name === "spy" ? [] : same(name)), /it has the table spy, which this schema has not/],
-      [{ ...header, tables: others }, same, /it has not the table audit/],
+      [{ ...header, tables: others }, same, /it has not the table api$/m],
       [{ ...header, tables: renamed }, same, /it has not the column name of employer/],
       [{ ...header, schema: 1 }, same, /its schema is 1, but it has the table /],
       [header, (name) => (name === "employer" ? [...same(name), ...same(name)] : same(name)), /the store refuses rows of employer/],
       [header, (name) => (name === "employer" ? [] : name === "refused_email" ? ['["emp_x",1,1]'] : same(name)), /the store refuses rows of refused_email/],
-      [header, (name) => (name === "employer" ? ['[null,null,null,null,null]'] : same(name)), /the store refuses rows of employer/],
+      [header, (name) => (name === "employer" ? [JSON.stringify(header.tables.find((table: any) => table.name === "employer").columns.map(() => null))] : same(name)), /the store refuses rows of employer/],
     ];
     for (const url of [undefined, await newDatabase()])
       await inNew(url, async (target) => {

@@ -1,11 +1,12 @@
 /** Several servers on one PostgreSQL: what one changes is known to the others, also through trouble. */
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { after, before, test } from "node:test";
 
 import type { IssuedApiKey, Sallyport } from "@sallyport/sdk";
 
 import { operations } from "./harness/contract.js";
+import { Management } from "./harness/management.js";
 import { readPage, valueOf } from "./harness/metrics.js";
 import * as postgres from "./harness/postgres.js";
 import { field, json, type Answer } from "./harness/raw.js";
@@ -88,16 +89,22 @@ const changes: Change[] = [
 
 /** Nothing of these is kept in memory between two calls. */
 const unannounced: Record<string, string[]> = {
-  "new things, which no memory has yet": ["createApiKey", "createEmployer", "createUser", "createGateToken", "uploadCohort"],
+  "new things, which no memory has yet": [
+    "createApiKey", "createEmployer", "createUser", "createGateToken", "uploadCohort", "createManagedKey", "createOrganization", "createManagedUser", "createPlan",
+  ],
   "sessions, passwords and links, which are read at each call": [
     "login", "logout", "resetPassword", "createResetLink", "changePassword", "endSession", "endUserSession", "endUserSessions", "revokeSession",
   ],
-  "no change": ["verifyKey", "verifyKeys", "introspectKey", "archiveAudit"],
+  "no change": ["verifyKey", "verifyKeys", "introspectKey", "archiveAudit", "verifyManagedKey"],
   "the instance key, which each server has in a file of its own": ["rotateInstanceKey"],
 };
 
 /** Tests of their own below. */
-const elsewhere = ["revokeGateToken", "importApiKeys", "setGateRules"];
+const elsewhere = [
+  "revokeGateToken", "importApiKeys", "setGateRules",
+  "registerApi", "updateApi", "deleteApi", "createApiScope", "updateApiScope", "deleteApiScope", "updateOrganization", "updateManagedUser", "updatePlan", "deletePlan",
+  "importManagedKeys", "updateManagedKey", "rotateManagedKey", "revokeManagedKey", "revokeManagedKeys",
+];
 
 async function deactivateCreator(c: Cluster, key: IssuedApiKey): Promise<void> {
   const { users } = await c.root.listUsers({ employerId: c.tenant.employerId });
@@ -163,6 +170,55 @@ if (onPostgres) {
     assert.equal(await asked("/orders"), "VALID");
     await set("");
     await eventually(async () => (await asked("/reports")) === "VALID", HEARD_WITHIN_MS, "no rules any more");
+  });
+
+  test("what is changed of APIs, plans and their keys is heard by the other node", async () => {
+    const here = await Management.root(a);
+    const there = new Management(b, here.fields);
+    const { plan } = await here.good("POST", "/plans", { name: randomUUID() });
+    const org_code = await here.makeOrganization();
+    const api = await here.makeApi(["read:x"]);
+    const { scopes } = await here.good("GET", `/apis/${api}/scopes`);
+    const made = await here.makeKey({ api_id: api, org_code, scope_ids: ["read:x"], rate_limit: null });
+    const user_id = await here.makeUser(org_code);
+    const own = await here.makeKey({ api_id: api, user_id });
+    let key = made.key;
+    const told = async (asked = key): Promise<string> => (await there.verify(asked)).code;
+    const heard = (what: string, is: () => Promise<boolean>): Promise<unknown> => eventually(is, HEARD_WITHIN_MS, what);
+    const change = (status: string): Promise<any> => here.good("PATCH", `/api_keys/${made.id}`, { status });
+
+    await heard("a new API", async () => (await there.call("GET", `/apis/${api}`)).status === 200);
+    await heard("its keys", async () => (await told()) === "API_KEY_VERIFIED" && (await told(own.key)) === "API_KEY_VERIFIED");
+    await here.good("PATCH", `/apis/${api}`, { name: "other" });
+    await heard("another name", async () => (await there.good("GET", `/apis/${api}`)).api.name === "other");
+    await here.good("PATCH", `/apis/${api}/scopes/${scopes[0].id}`, { description: "other" });
+    await heard("another description", async () => (await there.good("GET", `/apis/${api}/scopes`)).scopes[0].description === "other");
+    await change("inactive");
+    await heard("inactive", async () => (await told()) === "API_KEY_INACTIVE");
+    await change("active");
+    await heard("active", async () => (await told()) === "API_KEY_VERIFIED");
+    key = (await here.good("PUT", `/api_keys/${made.id}`)).api_key.key;
+    await heard("rotated", async () => (await told(made.key)) === "API_KEY_REVOKED" && (await told()) === "API_KEY_VERIFIED");
+    await here.good("PATCH", `/organizations/${org_code}`, { plan_id: plan.id });
+    await heard("a plan without the API", async () => (await there.verify(key)).scopes.length === 0);
+    await here.good("PATCH", `/plans/${plan.id}`, { apis: [{ api_id: api }] });
+    await heard("a plan with it", async () => (await there.verify(key)).scopes.length === 1);
+    await here.good("PATCH", `/users/${user_id}`, { status: "inactive" });
+    await heard("a user inactive", async () => (await told(own.key)) === "USER_INACTIVE");
+    await here.good("DELETE", `/apis/${api}/scopes/${scopes[0].id}?force=true`);
+    await heard("a scope deleted", async () => (await there.verify(key)).scopes.length === 0);
+    const old = `legacy-${randomUUID()}`;
+    await here.good("POST", "/api_keys/import", { keys: [{ name: "old", api_id: api, org_code, sha512: createHash("sha512").update(old).digest("base64") }] });
+    await heard("imported", async () => (await told(old)) === "API_KEY_VERIFIED");
+    await here.good("DELETE", `/api_keys/${made.id}`);
+    await heard("revoked", async () => (await told()) === "API_KEY_REVOKED");
+    await here.good("POST", "/api_keys/revoke", { org_code });
+    await heard("all revoked", async () => (await told(old)) === "API_KEY_REVOKED");
+    await here.good("DELETE", `/apis/${api}`);
+    await heard("an API deleted", async () => (await there.call("GET", `/apis/${api}`)).status === 404);
+    await here.good("PATCH", `/organizations/${org_code}`, { plan_id: null });
+    await here.good("DELETE", `/plans/${plan.id}`);
+    await heard("a plan deleted", async () => (await there.call("GET", `/plans/${plan.id}`)).status === 404);
   });
 
   test("keys of another system are looked up by the other node once some were imported", async () => {

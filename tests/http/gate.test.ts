@@ -126,6 +126,7 @@ test("a key that passes: whose it is, what it may, and what is left of its limit
     code: "VALID",
     keyId: key.id,
     employerId: tenant.employerId,
+    userId: null,
     scopes: ["export:create", "fhir:read"],
     expiresAt: "2090-01-01T00:00:00.000Z",
     rateLimit: { requests: 10, windowSeconds: 60, remaining: 9, resetSeconds: first.rateLimit!.resetSeconds },
@@ -213,7 +214,7 @@ test("what is wrong with a question is named, and nothing is counted", async () 
   assert.match(await errors(gate.verifyKey({ key: key.rawKey, scopes: "fhir:raed" })), /scopes at character 1 must be a scope/);
   assert.match(await errors(gate.verifyKey({ key: key.rawKey, clientAddress: "here" })), /clientAddress must be an IP address/);
   assert.match(await errors(gate.verifyKey({ key: key.rawKey, cost: 0 })), /cost/);
-  assert.match(await errors(gate.verifyKey({ key: key.rawKey, api: "other" } as never)), /api must be one that exists: enterprise/);
+  assert.match(await errors(gate.verifyKey({ key: key.rawKey, api: "other" } as never)), /api must be the id or the audience of an API/);
   assert.match(await errors(gate.verifyKey({ scopes: "fhir:read" } as never)), /key must be a text/);
   assert.match(await errors(gate.verifyKey({ key: key.rawKey, colour: "red" } as never)), /colour/);
   assert.match(await errors(gate.verifyKeys([{ key: key.rawKey }, { key: key.rawKey, cost: 1.5 }])), /1 cost/);

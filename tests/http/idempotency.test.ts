@@ -7,6 +7,7 @@ import { after, before, test } from "node:test";
 import type { IssuedApiKey, Sallyport } from "@sallyport/sdk";
 
 import { operations } from "./harness/contract.js";
+import { Management } from "./harness/management.js";
 import { field, json, type Answer, type Call } from "./harness/raw.js";
 import { ADMIN_EMAIL, Instance, startServer, type Server } from "./harness/server.js";
 import { eventually, newTenant, refused, refusedWith, somebody, type Tenant } from "./harness/util.js";
@@ -64,7 +65,7 @@ const keptRows = (instance: Instance): string[] => keptText(instance).split("\n"
 type Operation = (typeof operations)[number];
 const isOpen = (each: Operation): boolean => ["login", "logout", "resetPassword"].includes(each.id);
 /** Sent again, it finds nothing more to do. */
-const isHarmlessTwice = (each: Operation): boolean => ["archiveAudit", "verifyKey", "verifyKeys", "introspectKey"].includes(each.id);
+const isHarmlessTwice = (each: Operation): boolean => ["archiveAudit", "verifyKey", "verifyKeys", "introspectKey", "verifyManagedKey", "revokeManagedKeys"].includes(each.id);
 const changes = operations.filter((each) => each.method !== "GET" && !isOpen(each) && !isHarmlessTwice(each));
 
 // ---- answering again ----
@@ -84,6 +85,11 @@ test("every route of a change answers again, byte for byte, and changes nothing"
   for (let i = 0; i < 2; i++) await server.signedIn(person.email, "correct horse battery");
   const other = await server.signedIn(person.email, "correct horse battery");
   const theirs = (await other.listSessions()).sessions.filter((each) => !each.isCurrent).map((each) => each.id);
+  const management = Management.withCookie(server, root.sessionCookie!);
+  const api = await management.makeApi(["read:x"]);
+  const scope = (await management.good("GET", `/apis/${api}/scopes`)).scopes[0].id;
+  const plan = (await management.good("POST", "/plans", { name: randomUUID() })).plan.id;
+  const managed = await management.makeKey({ api_id: api, org_code: tenant.employerId });
   const routes: [string, Fields, string, string, object | undefined][] = [
     ["a key's change", boss, "PATCH", `${KEYS}/${one.id}`, { name: ODD_NAME }],
     ["a key's end", boss, "DELETE", `${KEYS}/${one.id}`, undefined],
@@ -103,6 +109,22 @@ test("every route of a change answers again, byte for byte, and changes nothing"
     ["the end of a user's sessions", admin, "DELETE", `/api/admin/users/${person.id}/sessions`, undefined],
     ["the end of a gate token", admin, "DELETE", `/api/admin/gate-tokens/${gateToken.id}`, undefined],
     ["the gate's rules", admin, "PUT", "/api/admin/gate-rules?api=enterprise", { rules: [{ method: "*", path: "/**" }] }],
+    ["an API", admin, "POST", "/api/v1/apis", { name: ODD_NAME, audience: `https://${randomUUID()}` }],
+    ["an API's change", admin, "PATCH", `/api/v1/apis/${api}`, { name: ODD_NAME }],
+    ["a scope", admin, "POST", `/api/v1/apis/${api}/scopes`, { key: "read:y", description: ODD_NAME }],
+    ["a scope's change", admin, "PATCH", `/api/v1/apis/${api}/scopes/${scope}`, { description: ODD_NAME }],
+    ["a scope's end", admin, "DELETE", `/api/v1/apis/${api}/scopes/${scope}?force=true`, undefined],
+    ["an organization", admin, "POST", "/api/v1/organizations", { name: ODD_NAME }],
+    ["an organization's change", admin, "PATCH", `/api/v1/organizations/${employer.id}`, { name: ODD_NAME }],
+    ["an organization's user", admin, "POST", "/api/v1/users", { email: `${randomUUID()}@users.test`, org_code: employer.id }],
+    ["an organization's user's change", admin, "PATCH", `/api/v1/users/${user.id}`, { role: "MEMBER" }],
+    ["a plan", admin, "POST", "/api/v1/plans", { name: randomUUID() }],
+    ["a plan's change", admin, "PATCH", `/api/v1/plans/${plan}`, { max_keys: 5 }],
+    ["a plan's end", admin, "DELETE", `/api/v1/plans/${plan}`, undefined],
+    ["a key of an API changed", admin, "PATCH", `/api/v1/api_keys/${managed.id}`, { name: ODD_NAME }],
+    ["a key of an API ended", admin, "DELETE", `/api/v1/api_keys/${managed.id}`, undefined],
+    ["keys of an API imported", admin, "POST", "/api/v1/api_keys/import", { keys: [{ name: ODD_NAME, api_id: api, org_code: tenant.employerId, key: `old_${randomUUID()}` }] }],
+    ["an API's end", admin, "DELETE", `/api/v1/apis/${api}?force=true`, undefined],
     ["the instance key", admin, "POST", "/api/admin/instance-key/rotate", undefined],
   ];
   for (const [what, caller, method, target, body] of routes) {
@@ -111,10 +133,13 @@ test("every route of a change answers again, byte for byte, and changes nothing"
     assert.ok(first.status >= 200 && first.status < 300, `${what}: ${first.status} ${first.body}`);
     assert.ok(!isReplay(first), what);
     for (let i = 0; i < 2; i++) replayed(await change(caller, key, method, target, body), first);
+    // Under another key it may find nothing left to do, and is answered all the same.
+    const another = await change(caller, randomUUID(), method, target, body);
+    assert.ok(another.status < 500 && !isReplay(another), `${what}, under another key: ${another.status} ${another.body}`);
   }
   // Those left out answer with a secret.
   const tried = (each: Operation): boolean => routes.some(([, , method, target]) => each.method === method && each.pattern.test(target.split("?")[0] ?? ""));
-  assert.deepEqual(changes.filter((each) => !tried(each)).map((each) => each.id).sort(), ["createApiKey", "createGateToken", "createResetLink", "rotateApiKey"]);
+  assert.deepEqual(changes.filter((each) => !tried(each)).map((each) => each.id).sort(), ["createApiKey", "createGateToken", "createManagedKey", "createResetLink", "rotateApiKey", "rotateManagedKey"]);
 });
 
 test("the contract names the field wherever something is changed for somebody", () => {
@@ -204,6 +229,23 @@ test("the key must be one, and fit", async () => {
   for (const second of ["a", "b"]) assert.match(refusedWith(await send(["a", second]), "MALFORMED_REQUEST").detail, /there twice/);
   assert.equal((await tenant.admin.listApiKeys({ limit: 1000 })).keys.length, before, "a refused call made a key");
   carriedOut(await send("k".repeat(255)), 201);
+});
+
+test("a change of nothing, and a rehearsal, are answered and leave the key free", async () => {
+  const admin = session(root);
+  const management = Management.withCookie(server, root.sessionCookie!);
+  const api = await management.makeApi(["read:x"]);
+  const managed = await management.makeKey({ api_id: api, org_code: tenant.employerId });
+  const plan = (await management.good("POST", "/plans", { name: randomUUID() })).plan.id;
+  const person = await management.makeUser(tenant.employerId);
+  for (const target of [`apis/${api}`, `organizations/${tenant.employerId}`, `users/${person}`, `plans/${plan}`, `api_keys/${managed.id}`]) {
+    const answer = await change(admin, randomUUID(), "PATCH", `/api/v1/${target}`, {});
+    assert.ok(answer.status === 200 || answer.status === 400, `${target}: ${answer.status} ${answer.body}`);
+  }
+  const batch = { keys: [{ name: "k", api_id: api, org_code: tenant.employerId, key: `old_${randomUUID()}` }] };
+  const key = randomUUID();
+  for (let i = 0; i < 2; i++) carriedOut(await change(admin, key, "POST", "/api/v1/api_keys/import", { ...batch, dry_run: true }), 200);
+  carriedOut(await change(admin, key, "POST", "/api/v1/api_keys/import", batch), 201);
 });
 
 test("where nothing is changed, or anybody may call, the field is not read", async () => {

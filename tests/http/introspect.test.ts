@@ -53,6 +53,7 @@ test("a key that is good is active, with what a resource server needs", async ()
     scope: "export:create fhir:read",
     client_id: key.id,
     sub: tenant.employerId,
+    aud: `${server.url}/api/employer`,
     token_type: "api_key",
     exp: Date.UTC(2090, 0, 1) / 1000,
     nbf: Date.UTC(2020, 0, 1) / 1000 + 1,

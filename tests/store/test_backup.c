@@ -49,7 +49,8 @@ static void expect_refused(struct fixture *f, enum err e, const char *with)
 
 static enum err add_people(struct cx *cx, struct tx *tx, void *arg)
 {
-    static const char employer[] = "INSERT INTO employer VALUES ($1, $2, 1, 1, $3)";
+    static const char employer[] =
+        "INSERT INTO employer (id, name, is_active, is_approved, created_at_ms) VALUES ($1, $2, 1, 1, $3)";
     static const char person[] =
         "INSERT INTO person (id, employer_id, role, email, email_folded, is_active, first_name,"
         " created_at_ms, updated_at_ms) VALUES ($1, $2, 'PATIENT', $1, $1, 1, $3, $4, $5)";

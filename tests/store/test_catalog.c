@@ -141,7 +141,8 @@ static struct fixture beside(struct fixture *f)
 static void one_who_reads_sees_what_is_committed_beside_the_one_who_serves(void **state)
 {
     struct fixture *f = *state;
-    static const char add[] = "INSERT INTO employer VALUES ($1, 'a', 1, 1, 0)";
+    static const char add[] =
+        "INSERT INTO employer (id, name, is_active, is_approved, created_at_ms) VALUES ($1, 'a', 1, 1, 0)";
     static const char count[] = "SELECT count(*) FROM employer";
 
     assert_int_equal(exec_sql(f, add, BIND(TEXT(S("emp_1")))), E_OK);
@@ -156,7 +157,8 @@ static void one_who_reads_sees_what_is_committed_beside_the_one_who_serves(void 
 
 static enum err add_in_tx(struct cx *cx, struct tx *tx, void *arg)
 {
-    static const char sql[] = "INSERT INTO employer VALUES ('emp_9', 'a', 1, 1, 0)";
+    static const char sql[] =
+        "INSERT INTO employer (id, name, is_active, is_approved, created_at_ms) VALUES ('emp_9', 'a', 1, 1, 0)";
 
     (void)cx;
     (void)arg;

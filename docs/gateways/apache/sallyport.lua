@@ -95,7 +95,7 @@ end
 
 local function let_pass(r, fields)
     forget_claims(r)
-    for _, name in ipairs { "X-Auth-Key-Id", "X-Auth-Employer-Id", "X-Auth-Scopes" } do r.headers_in[name] = fields[name:lower()] end
+    for _, name in ipairs { "X-Auth-Key-Id", "X-Auth-Employer-Id", "X-Auth-User-Id", "X-Auth-Scopes" } do r.headers_in[name] = fields[name:lower()] end
     for _, name in ipairs { "RateLimit", "RateLimit-Policy" } do r.err_headers_out[name] = fields[name:lower()] end
     return apache2.DECLINED
 end

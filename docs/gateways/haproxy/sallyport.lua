@@ -62,7 +62,7 @@ local function refusal_of(response)
 end
 
 local function let_pass(txn, response)
-    for _, name in ipairs({ "x-auth-key-id", "x-auth-employer-id", "x-auth-scopes" }) do
+    for _, name in ipairs({ "x-auth-key-id", "x-auth-employer-id", "x-auth-user-id", "x-auth-scopes" }) do
         txn.http:req_set_header(name, first(response, name) or "")
     end
     for _, name in ipairs({ "ratelimit", "ratelimit-policy" }) do

@@ -350,6 +350,420 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/api_keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List keys of all APIs
+         * @description The newest first. Who sees the whole instance sees all keys, everybody else those of the own
+         *     organization. With the scope `read:api_keys`.
+         */
+        get: operations["listManagedKeys"];
+        put?: never;
+        /**
+         * Create a key of an API
+         * @description For an organization or for a user of one. `api_key.key` is in this answer only: the server
+         *     keeps its SHA-256. With the scope `create:api_keys`.
+         */
+        post: operations["createManagedKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/api_keys/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Which keys want looking after
+         * @description Keys that are not revoked and are old, unused, never verified or hold every scope of their API;
+         *     the oldest first. With the scope `read:api_keys`.
+         */
+        get: operations["reportManagedKeys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/api_keys/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Is this key good?
+         * @description Answers 200 whatever the key is; `is_valid` says it. Name the API that is guarded, by
+         *     `api_id` or `audience`: the key of another one is then answered as one that does not exist,
+         *     as is the key of an organization that the caller does not see. With the scope `read:api_keys`.
+         */
+        post: operations["verifyManagedKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/api_keys/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke many keys
+         * @description All live keys that fit every member given; at least one of `org_code`, `api_id` and
+         *     `created_before`. `dry_run` only counts them. In slices, so that nobody waits for it; if the
+         *     call is cut off, the same call goes on. With the scope `delete:api_keys`.
+         */
+        post: operations["revokeManagedKeys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/api_keys/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import keys of another system
+         * @description All lines or none: if one is not valid, nothing is written and the error names it
+         *     (`keys[3].scope_ids[0]`). At most 10,000 lines and 16 MiB. With the scope `create:api_keys`.
+         */
+        post: operations["importManagedKeys"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/api_keys/{keyId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                keyId: components["parameters"]["ManagedKeyId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * Read one key
+         * @description A key of an organization that the caller does not see is not found. With the scope `read:api_keys`.
+         */
+        get: operations["getManagedKey"];
+        /**
+         * Give a key a new secret
+         * @description Id, API, scopes, owner and rules stay. The former secret fails from then on, or works for
+         *     `overlap_seconds` more. With the scope `update:api_keys`.
+         */
+        put: operations["rotateManagedKey"];
+        post?: never;
+        /**
+         * Revoke a key
+         * @description For good, and in force when the answer is sent; its record stays. Revoking twice is no error.
+         *     With the scope `delete:api_keys`.
+         */
+        delete: operations["revokeManagedKey"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a key
+         * @description Members that are absent stay as they are. In force when the answer is sent. Scopes are
+         *     widened by people alone. With the scope `update:api_keys`.
+         */
+        patch: operations["updateManagedKey"];
+        trace?: never;
+    };
+    "/api/v1/apis": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the APIs
+         * @description The built-in ones and those that are registered, by name. With the scope `read:apis`.
+         */
+        get: operations["listApis"];
+        put?: never;
+        /**
+         * Register an API
+         * @description Id, audience and nothing else of it are fixed from then on. With the scope `create:apis`; for the whole instance.
+         */
+        post: operations["registerApi"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apis/{apiId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                apiId: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * Read one API
+         * @description With the scope `read:apis`.
+         */
+        get: operations["getApi"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete an API
+         * @description For good. While live keys use it, only with `force`, and they are revoked. With the scope `delete:apis`; for the whole instance.
+         */
+        delete: operations["deleteApi"];
+        options?: never;
+        head?: never;
+        /**
+         * Change an API
+         * @description Members that are absent stay as they are; a new prefix is that of new keys. With the scope `update:apis`; for the whole instance.
+         */
+        patch: operations["updateApi"];
+        trace?: never;
+    };
+    "/api/v1/apis/{apiId}/scopes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                apiId: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * List the scopes of an API
+         * @description With the scope `read:api_scopes`.
+         */
+        get: operations["listApiScopes"];
+        put?: never;
+        /**
+         * Define a scope
+         * @description At most 64 of one API. With the scope `create:api_scopes`; for the whole instance.
+         */
+        post: operations["createApiScope"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/apis/{apiId}/scopes/{scopeId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                apiId: string;
+                scopeId: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * Read one scope
+         * @description With the scope `read:api_scopes`.
+         */
+        get: operations["getApiScope"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a scope
+         * @description For good. While live keys hold it, only with `force`, and they lose it; a later scope of the same key is another one. With the scope `delete:api_scopes`; for the whole instance.
+         */
+        delete: operations["deleteApiScope"];
+        options?: never;
+        head?: never;
+        /**
+         * Describe a scope
+         * @description Its key is fixed. With the scope `update:api_scopes`; for the whole instance.
+         */
+        patch: operations["updateApiScope"];
+        trace?: never;
+    };
+    "/api/v1/organizations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List organizations
+         * @description The employers there are, by another name; who does not see the whole instance sees the own one. With the scope `read:organizations`.
+         */
+        get: operations["listOrganizations"];
+        put?: never;
+        /**
+         * Create an organization
+         * @description `organization.code` is the id of the employer that it is. With the scope `create:organizations`; for the whole instance.
+         */
+        post: operations["createOrganization"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/organizations/{code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * Read one organization
+         * @description With the scope `read:organizations`.
+         */
+        get: operations["getOrganization"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change an organization
+         * @description Its keys stop while it is inactive, and lose what its plan does not have: from the next request on. With the scope `update:organizations`; for the whole instance.
+         */
+        patch: operations["updateOrganization"];
+        trace?: never;
+    };
+    "/api/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List users
+         * @description With the scope `read:users`.
+         */
+        get: operations["listManagedUsers"];
+        put?: never;
+        /**
+         * Create a user
+         * @description A key makes no ADMIN. With the scope `create:users`; for the whole instance.
+         */
+        post: operations["createManagedUser"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{userId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                userId: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * Read one user
+         * @description With the scope `read:users`.
+         */
+        get: operations["getManagedUser"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change a user
+         * @description A user who is made inactive is signed out, and their own keys and those that they created stop at once. A key changes no ADMIN. With the scope `update:users`; for the whole instance.
+         */
+        patch: operations["updateManagedUser"];
+        trace?: never;
+    };
+    "/api/v1/plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List plans
+         * @description With the scope `read:plans`; for the whole instance.
+         */
+        get: operations["listPlans"];
+        put?: never;
+        /**
+         * Create a plan
+         * @description What the keys of an organization may be for. An API that it does not name is not in it. With the scope `create:plans`; for the whole instance.
+         */
+        post: operations["createPlan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/plans/{planId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                planId: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * Read one plan
+         * @description With the scope `read:plans`; for the whole instance.
+         */
+        get: operations["getPlan"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a plan
+         * @description That no organization has. With the scope `delete:plans`; for the whole instance.
+         */
+        delete: operations["deletePlan"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a plan
+         * @description In force at the next request of every key under it. With the scope `update:plans`; for the whole instance.
+         */
+        patch: operations["updatePlan"];
+        trace?: never;
+    };
     "/api/employer/upload-cohort": {
         parameters: {
             query?: never;
@@ -760,7 +1174,7 @@ export interface paths {
     "/api/admin/gate-rules": {
         parameters: {
             query?: {
-                /** @description The API that the guarded request is for. There is one. */
+                /** @description The id or the audience of the API that the guarded request is for. */
                 api?: components["parameters"]["GateApi"];
             };
             header?: {
@@ -957,6 +1371,578 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description `api_key_` and 32 hex digits; a key of the enterprise API has `key_` and 24 characters. */
+        ManagedKeyId: string;
+        Done: {
+            /** @constant */
+            code: "OK";
+            /** @constant */
+            message: "Success";
+        };
+        /** @description Why a call under /api/v1 was refused. One element, whatever is wrong. */
+        ManagementErrors: {
+            errors: {
+                code: components["schemas"]["ErrorCode"];
+                message: string;
+                detail: string;
+                hint: string;
+                request_id: string;
+                errors?: components["schemas"]["MemberError"][];
+                requiredScopes?: string[];
+                keyScopes?: string[];
+                resourceId?: string;
+                affected_keys?: number;
+                affected_key_ids?: string[];
+            }[];
+        };
+        /** @description Countries by ISO 3166-1 alpha-2, from geoip_database; null: anywhere. A key, its API and its organization must all let a place pass. */
+        Places: {
+            /** @description If there are any, only these. */
+            allow?: string[];
+            deny?: string[];
+            /**
+             * @description What becomes of a place that is not known where some are allowed: deny, unless set otherwise.
+             * @enum {string|null}
+             */
+            unknown?: "allow" | "deny" | null;
+        } | null;
+        Api: {
+            id: string;
+            name: string;
+            audience: string;
+            is_management_api: boolean;
+            is_built_in: boolean;
+            /** @description What its keys begin with: `k` for k_live_…. */
+            key_prefix: string;
+            /** @description Where they are sent; `authorization`: as Bearer. */
+            credential_header: string;
+            places: components["schemas"]["Places"];
+            holds_imported_keys: boolean;
+            /** Format: date-time */
+            created_on: string | null;
+            scopes?: {
+                id: string;
+                key: string;
+            }[];
+        };
+        ApiDraft: {
+            name: string;
+            /** @description Unique, and fixed; often a URL. */
+            audience: string;
+            /** @default k */
+            key_prefix?: string | null;
+            /** @default authorization */
+            credential_header?: string | null;
+            places?: components["schemas"]["Places"];
+        };
+        ApiPatch: {
+            name?: string;
+            key_prefix?: string | null;
+            credential_header?: string | null;
+            places?: components["schemas"]["Places"];
+        };
+        ApiScope: {
+            id: string;
+            key: string;
+            description: string;
+        };
+        ApiScopeDraft: {
+            key: string;
+            description?: string | null;
+        };
+        ApiScopePatch: {
+            description: string;
+        };
+        Organization: {
+            code: components["schemas"]["EmployerId"];
+            name: string;
+            status: components["schemas"]["Status"];
+            is_approved: boolean;
+            /** @description null: everything. */
+            plan_id: string | null;
+            places: components["schemas"]["Places"];
+            /** Format: date-time */
+            created_on: string;
+        };
+        OrganizationDraft: {
+            name: string;
+            /** @default true */
+            is_approved?: boolean;
+        };
+        OrganizationPatch: {
+            name?: string;
+            status?: components["schemas"]["Status"];
+            is_approved?: boolean;
+            plan_id?: string | null;
+            places?: components["schemas"]["Places"];
+        };
+        ManagedUser: {
+            id: components["schemas"]["UserId"];
+            email: string;
+            role: components["schemas"]["Role"];
+            org_code: components["schemas"]["EmployerId"];
+            status: components["schemas"]["Status"];
+            /** Format: date-time */
+            created_on: string;
+        };
+        ManagedUserDraft: {
+            email: string;
+            org_code: components["schemas"]["EmployerId"];
+            role?: components["schemas"]["Role"];
+            password?: string;
+        };
+        ManagedUserPatch: {
+            role?: components["schemas"]["Role"];
+            status?: components["schemas"]["Status"];
+            identities?: Record<string, never>[];
+        };
+        PlanApi: {
+            api_id: string;
+            /** @description Keys of scopes, or "*": all, also those to come. */
+            scopes: "*" | string[];
+        };
+        /** @description The limit of a key for which none is named; null: the usual one. */
+        PlanRate: {
+            requests: number;
+            /** @default 60 */
+            window_seconds?: number;
+        } | null;
+        Plan: {
+            id: string;
+            name: string;
+            /** @description Live keys of one organization. */
+            max_keys: number | null;
+            rate_limit: components["schemas"]["PlanRate"];
+            apis: components["schemas"]["PlanApi"][];
+            /** Format: date-time */
+            created_on: string;
+        };
+        PlanDraft: {
+            name: string;
+            max_keys?: number | null;
+            rate_limit?: components["schemas"]["PlanRate"];
+            apis?: {
+                api_id: string;
+                scopes?: "*" | string[];
+            }[];
+        };
+        PlanPatch: {
+            name?: string;
+            max_keys?: number | null;
+            rate_limit?: components["schemas"]["PlanRate"];
+            apis?: {
+                api_id: string;
+                scopes?: "*" | string[];
+            }[];
+        };
+        ApiList: {
+            /** @constant */
+            code: "OK";
+            /** @constant */
+            message: "Success";
+            apis: components["schemas"]["Api"][];
+            next_token: string | null;
+        };
+        ApiMade: {
+            /** @constant */
+            code: "OK";
+            /** @constant */
+            message: "Success";
+            api: {
+                id: string;
+            };
+        };
+        ApiAnswer: {
+            /** @constant */
+            code: "OK";
+            /** @constant */
+            message: "Success";
+            api: components["schemas"]["Api"];
+        };
+        ApiDeleted: {
+            /** @constant */
+            code: "API_DELETED";
+            message: string;
+            affected_keys: number;
+            /** @description The first of them. */
+            affected_key_ids: string[];
+        };
+        ScopeDeleted: {
+            /** @constant */
+            code: "OK";
+            message: string;
+            affected_keys: number;
+            /** @description The first of them. */
+            affected_key_ids: string[];
+        };
+        ApiScopeList: {
+            /** @constant */
+            code: "OK";
+            /** @constant */
+            message: "Success";
+            scopes: components["schemas"]["ApiScope"][];
+        };
+        ApiScopeMade: {
+            /** @constant */
+            code: "OK";
+            /** @constant */
+            message: "Success";
+            scope: {
+                id: string;
+            };
+        };
+        ApiScopeAnswer: {
+            /** @constant */
+            code: "OK";
+            /** @constant */
+            message: "Success";
+            scope: components["schemas"]["ApiScope"];
+        };
+        OrganizationList: {
+            /** @constant */
+            code: "OK";
+            /** @constant */
+            message: "Success";
+            organizations: components["schemas"]["Organization"][];
+            next_token: string | null;
+        };
+        OrganizationAnswer: {
+            /** @constant */
+            code: "OK";
+            /** @constant */
+            message: "Success";
+            organization: components["schemas"]["Organization"];
+        };
+        ManagedUserList: {
+            /** @constant */
+            code: "OK";
+            /** @constant */
+            message: "Success";
+            users: components["schemas"]["ManagedUser"][];
+            next_token: string | null;
+        };
+        ManagedUserAnswer: {
+            /** @constant */
+            code: "OK";
+            /** @constant */
+            message: "Success";
+            user: components["schemas"]["ManagedUser"];
+        };
+        PlanList: {
+            /** @constant */
+            code: "OK";
+            /** @constant */
+            message: "Success";
+            plans: components["schemas"]["Plan"][];
+        };
+        PlanAnswer: {
+            /** @constant */
+            code: "OK";
+            /** @constant */
+            message: "Success";
+            plan: components["schemas"]["Plan"];
+        };
+        /** @description null means no limit. */
+        ManagedRate: {
+            requests: number;
+            window_seconds: number;
+            /** @enum {string} */
+            algorithm?: "gcra" | "fixed";
+        } | null;
+        /** @description Whatever helps to tell keys apart; no secrets. */
+        KeyMetadata: {
+            [key: string]: string;
+        } | null;
+        /** @description Exactly one of `org_code` and `user_id`. */
+        ManagedKeyDraft: {
+            name: string;
+            /**
+             * @description May be left out; it only repeats whose key it is.
+             * @enum {string}
+             */
+            type?: "organization" | "user";
+            /** @description The id or the audience of an API; `enterprise` and `management` are built in. */
+            api_id: string;
+            /** @description Scopes of the API by their ids or keys. */
+            scope_ids?: string[] | null;
+            /** @description The organization whose key it is to be. */
+            org_code?: string | null;
+            /** @description The user whose own key it is to be. */
+            user_id?: string | null;
+            /**
+             * @description Of the management API: it sees every organization. Made by an ADMIN for the own organization.
+             * @default false
+             */
+            instance?: boolean;
+            /** Format: date-time */
+            not_before?: string | null;
+            /** Format: date-time */
+            expires_on?: string | null;
+            allowed_ip_cidrs?: string[] | null;
+            places?: components["schemas"]["Places"];
+            rate_limit?: components["schemas"]["ManagedRate"];
+            metadata?: components["schemas"]["KeyMetadata"];
+        };
+        ManagedKeyPatch: {
+            name?: string;
+            /** @enum {string} */
+            status?: "active" | "inactive";
+            scope_ids?: string[] | null;
+            /** Format: date-time */
+            expires_on?: string | null;
+            allowed_ip_cidrs?: string[] | null;
+            places?: components["schemas"]["Places"];
+            rate_limit?: components["schemas"]["ManagedRate"];
+            metadata?: components["schemas"]["KeyMetadata"];
+        };
+        ManagedRotation: {
+            /** @default 0 */
+            overlap_seconds?: number;
+        };
+        ManagedKeySecret: {
+            /** @enum {string} */
+            code: "API_KEY_CREATED" | "API_KEY_ROTATED";
+            message: string;
+            api_key: {
+                id: components["schemas"]["ManagedKeyId"];
+                /** @description The secret: in this answer only. */
+                key: string;
+            };
+        };
+        ManagedKeyChanged: {
+            /** @constant */
+            code: "API_KEY_UPDATED";
+            message: string;
+            api_key: {
+                id: components["schemas"]["ManagedKeyId"];
+            };
+        };
+        ManagedKeyItem: {
+            id: components["schemas"]["ManagedKeyId"];
+            name: string;
+            /** @enum {string} */
+            type: "organization" | "user";
+            /**
+             * @description Expired and scheduled keys read inactive.
+             * @enum {string}
+             */
+            status: "active" | "inactive" | "revoked";
+            key_prefix: string;
+            key_suffix: string | null;
+            /** Format: date-time */
+            created_on: string;
+            /** @description The name of the person who made it; null for a program. */
+            created_by: string | null;
+            /** Format: date-time */
+            last_verified_on: string | null;
+            /** @description The end client's, where it was told. */
+            last_verified_ip: string | null;
+            api_ids: string[];
+            scopes: string[];
+            /** Format: date-time */
+            expires_on: string | null;
+            org_code: string | null;
+            user_id: string | null;
+        };
+        ManagedKey: {
+            id: components["schemas"]["ManagedKeyId"];
+            name: string;
+            /** @enum {string} */
+            type: "organization" | "user";
+            /**
+             * @description Expired and scheduled keys read inactive.
+             * @enum {string}
+             */
+            status: "active" | "inactive" | "revoked";
+            key_prefix: string;
+            key_suffix: string | null;
+            /** Format: date-time */
+            created_on: string;
+            /** @description The name of the person who made it; null for a program. */
+            created_by: string | null;
+            /** Format: date-time */
+            last_verified_on: string | null;
+            /** @description The end client's, where it was told. */
+            last_verified_ip: string | null;
+            api_ids: string[];
+            scopes: string[];
+            /** Format: date-time */
+            expires_on: string | null;
+            org_code: string | null;
+            user_id: string | null;
+            verification_count: number;
+            /** @description The same as org_code. */
+            organization_id: string | null;
+            /** Format: date-time */
+            updated_on: string;
+            /** Format: date-time */
+            rotated_on: string | null;
+            /** Format: date-time */
+            revoked_on: string | null;
+            /** Format: date-time */
+            not_before: string | null;
+            allowed_ip_cidrs: string[];
+            places: components["schemas"]["Places"];
+            rate_limit: components["schemas"]["ManagedRate"];
+            instance: boolean;
+            metadata: components["schemas"]["KeyMetadata"];
+        };
+        ManagedKeyList: {
+            /** @constant */
+            code: "OK";
+            /** @constant */
+            message: "Success";
+            has_more: boolean;
+            api_keys: components["schemas"]["ManagedKeyItem"][];
+        };
+        ManagedKeyReport: {
+            /** @constant */
+            code: "OK";
+            /** @constant */
+            message: "Success";
+            older_than_days: number;
+            unused_days: number;
+            /** @description Where to go on: `starting_after` of the next call. A page may be short, or empty, and not the last. */
+            next_after: string | null;
+            api_keys: {
+                id: components["schemas"]["ManagedKeyId"];
+                name: string;
+                /** @enum {string} */
+                type: "organization" | "user";
+                /**
+                 * @description Expired and scheduled keys read inactive.
+                 * @enum {string}
+                 */
+                status: "active" | "inactive" | "revoked";
+                key_prefix: string;
+                key_suffix: string | null;
+                /** Format: date-time */
+                created_on: string;
+                /** @description The name of the person who made it; null for a program. */
+                created_by: string | null;
+                /** Format: date-time */
+                last_verified_on: string | null;
+                /** @description The end client's, where it was told. */
+                last_verified_ip: string | null;
+                api_ids: string[];
+                scopes: string[];
+                /** Format: date-time */
+                expires_on: string | null;
+                org_code: string | null;
+                user_id: string | null;
+                /**
+                 * @description `old`: the secret is older than `older_than_days`. `never_verified`: the key is older than
+                 *     `unused_days`, and was never used. `unused`: it was, but not for so long. `all_scopes`: it
+                 *     holds every scope of an API that has several.
+                 */
+                findings: ("old" | "never_verified" | "unused" | "all_scopes")[];
+            }[];
+        };
+        ManagedKeyAnswer: {
+            /** @constant */
+            code: "OK";
+            /** @constant */
+            message: "Success";
+            api_key: components["schemas"]["ManagedKey"];
+        };
+        KeyToVerify: {
+            api_key: string;
+            /** @description The API that the key must be of. */
+            api_id?: string;
+            /** @description The same by its audience. */
+            audience?: string;
+            /** @description The end client's address: for rules of address and place, and for who guesses keys. */
+            client_address?: string;
+            /** @description Scopes that the key must hold, by their keys. */
+            scopes?: string[];
+        };
+        VerifiedKey: {
+            /** @description `API_KEY_VERIFIED`, or why not: a code of the errors. */
+            code: string;
+            message: string;
+            is_valid: boolean;
+            key_id: string | null;
+            /** @enum {string|null} */
+            status: "active" | "inactive" | "revoked" | null;
+            scopes: string[];
+            org_code: string | null;
+            user_id: string | null;
+            /** Format: date-time */
+            last_verified_on: string | null;
+            verification_count: number;
+            /** @description Of the scopes asked for, those that the key does not hold. */
+            missing_scopes?: string[];
+            /** @description With GEO_NOT_ALLOWED: where the call comes from; null: it is not known. */
+            country?: string | null;
+            retry_after_seconds?: number;
+        };
+        KeysToRevoke: {
+            org_code?: string;
+            api_id?: string;
+            /** Format: date-time */
+            created_before?: string;
+            /** @default false */
+            dry_run?: boolean;
+        };
+        RevokedKeys: {
+            /** @constant */
+            code: "OK";
+            /** @constant */
+            message: "Success";
+            revoked: number;
+            /** @description How many fit; what is revoked unless it is a dry run. */
+            affected: number;
+            dry_run: boolean;
+        };
+        ManagedKeyImport: {
+            keys: {
+                name: string;
+                /**
+                 * @description May be left out; it only repeats whose key it is.
+                 * @enum {string}
+                 */
+                type?: "organization" | "user";
+                /** @description The id or the audience of an API; `enterprise` and `management` are built in. */
+                api_id: string;
+                /** @description Scopes of the API by their ids or keys. */
+                scope_ids?: string[] | null;
+                /** @description The organization whose key it is to be. */
+                org_code?: string | null;
+                /** @description The user whose own key it is to be. */
+                user_id?: string | null;
+                /**
+                 * @description Of the management API: it sees every organization. Made by an ADMIN for the own organization.
+                 * @default false
+                 */
+                instance?: boolean;
+                /** Format: date-time */
+                not_before?: string | null;
+                /** Format: date-time */
+                expires_on?: string | null;
+                allowed_ip_cidrs?: string[] | null;
+                places?: components["schemas"]["Places"];
+                rate_limit?: components["schemas"]["ManagedRate"];
+                metadata?: components["schemas"]["KeyMetadata"];
+                key?: string;
+                sha256?: string;
+                sha512?: string;
+            }[];
+            /**
+             * @description Only say what would come of it.
+             * @default false
+             */
+            dry_run?: boolean;
+        };
+        ManagedKeysImported: {
+            /** @enum {string} */
+            code: "API_KEYS_IMPORTED" | "OK";
+            message: string;
+            dry_run: boolean;
+            api_keys: {
+                line: number;
+                id: string | null;
+            }[];
+        };
         /**
          * Format: date-time
          * @description An instant, RFC 3339 in UTC with milliseconds.
@@ -1144,7 +2130,7 @@ export interface components {
              */
             keySuffix: string;
             createdAt: components["schemas"]["Instant"];
-            /** @description A user's id */
+            /** @description A user's id, or `operator` for the command line. */
             createdBy: string;
             updatedAt: components["schemas"]["Instant"];
             rotatedAt: components["schemas"]["Instant"] | null;
@@ -1184,7 +2170,7 @@ export interface components {
              */
             keySuffix: string;
             createdAt: components["schemas"]["Instant"];
-            /** @description A user's id */
+            /** @description A user's id, or `operator` for the command line. */
             createdBy: string;
             updatedAt: components["schemas"]["Instant"];
             rotatedAt: components["schemas"]["Instant"] | null;
@@ -1257,9 +2243,11 @@ export interface components {
                 rateLimit?: components["schemas"]["RateLimitInput"];
                 /** @description The raw text of the key, in whatever form it has. */
                 key?: string;
-                /** @description The SHA-256 of that text, in hex, where the text itself is not known. */
+                /** @description The SHA-256 of that text, in hex or base64, where the text itself is not known. */
                 sha256?: string;
-            } & (unknown | unknown))[];
+                /** @description Or its SHA-512. */
+                sha512?: string;
+            } & (unknown | unknown | unknown))[];
         };
         ApiKeyImported: {
             imported: number;
@@ -1391,8 +2379,10 @@ export interface components {
             scope: string;
             /** @description The key's id. */
             client_id: string;
-            /** @description The employer's id. */
+            /** @description The employer's id; of a user's own key the user's. */
             sub: string;
+            /** @description The audience of the API that the key is for. */
+            aud: string | null;
             /** @constant */
             token_type: "api_key";
             /** @description The second at which it stops working. */
@@ -1428,19 +2418,18 @@ export interface components {
             rules: components["schemas"]["GateRule"][];
         };
         GateRules: {
-            /** @constant */
-            api: "enterprise";
+            /** @description An id. */
+            api: string;
             rules: components["schemas"]["GateRule"][];
         };
         GateQuestion: {
             /** @description The key as the client sent it. */
             key: string;
             /**
-             * @description The API that the call is for. There is one.
+             * @description The id or the audience of the API that the call is for.
              * @default enterprise
-             * @constant
              */
-            api?: "enterprise";
+            api?: string;
             /** @description The method of the call; with path. */
             method?: string;
             /**
@@ -1477,6 +2466,8 @@ export interface components {
             /** @description Null where the key is not known. */
             keyId: string | null;
             employerId: string | null;
+            /** @description Of a person's own key; null for all others. */
+            userId: string | null;
             /** @description The key's. */
             scopes: string[];
             expiresAt: components["schemas"]["Instant"] | null;
@@ -1513,9 +2504,9 @@ export interface components {
             id: components["schemas"]["SessionId"];
             createdAt: components["schemas"]["Instant"];
             expiresAt: components["schemas"]["Instant"];
-            /** @description The client's */
+            /** @description The client's, when it signed in. */
             address: string | null;
-            /** @description The client's */
+            /** @description The client's, when it signed in. */
             userAgent: string | null;
             /** @description Whether it is the one that asks. */
             isCurrent: boolean;
@@ -1664,9 +2655,9 @@ export interface components {
             verified: boolean;
             /** @description Lines in the store. */
             lines: number;
-            /** @description Of them */
+            /** @description Of them, linked into the chain. */
             sealed: number;
-            /** @description Of them */
+            /** @description Of them, written a moment ago and not linked yet. */
             waiting: number;
             /** @description The last number that left the store for an archive. */
             archived: number;
@@ -1726,10 +2717,10 @@ export interface components {
             received?: number;
             /** @description Rows that are not valid. */
             rejected?: number;
-            /** @description What the route needs. */
-            requiredScopes?: components["schemas"]["Scope"][];
+            /** @description What the route needs; of another API than the enterprise API at the gate, its own scopes. */
+            requiredScopes?: string[];
             /** @description What the key holds. */
-            keyScopes?: components["schemas"]["Scope"][];
+            keyScopes?: string[];
             supportedVersions?: string[];
             /** @description What the first call under the Idempotency-Key made or changed. */
             resourceId?: string;
@@ -1743,7 +2734,7 @@ export interface components {
          * @description Why a request was refused. GET /docs/errors/{code} explains each; new ones may be added.
          * @enum {string}
          */
-        ErrorCode: "MALFORMED_REQUEST" | "REQUEST_TIMEOUT" | "URI_TOO_LONG" | "HEADERS_TOO_LARGE" | "NOT_IMPLEMENTED" | "HTTP_VERSION_NOT_SUPPORTED" | "EXPECTATION_FAILED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_JSON" | "INVALID_REQUEST" | "MALFORMED_FORM" | "INVALID_CURSOR" | "UNSUPPORTED_API_VERSION" | "MISSING_CREDENTIALS" | "SESSION_REQUIRED" | "SESSION_INVALID" | "LOGIN_FAILED" | "PASSWORD_INCORRECT" | "RESET_LINK_INVALID" | "LOGIN_THROTTLED" | "TOKEN_INVALID" | "TOKEN_EXPIRED" | "TOKEN_NOT_YET_VALID" | "TOKEN_ISSUER_UNKNOWN" | "TOKEN_AUDIENCE" | "TOKEN_PARTY" | "GATE_TOKEN_INVALID" | "GATEWAY_NOT_TRUSTED" | "GATE_QUESTION_INVALID" | "GATE_UNREACHABLE" | "INVALID_API_KEY" | "API_KEY_REVOKED" | "API_KEY_INACTIVE" | "API_KEY_NOT_YET_VALID" | "API_KEY_EXPIRED" | "EMPLOYER_INACTIVE" | "EMPLOYER_NOT_APPROVED" | "API_KEY_IP_NOT_ALLOWED" | "GEO_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "NO_RULE_MATCHES" | "AMBIGUOUS_PATH" | "INSUFFICIENT_ROLE" | "USER_UNKNOWN" | "ORIGIN_NOT_ALLOWED" | "FORM_TOKEN_INVALID" | "RATE_LIMITED" | "API_KEY_NOT_FOUND" | "EMPLOYER_NOT_FOUND" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "GATE_TOKEN_NOT_FOUND" | "GATE_TOKEN_LIMIT" | "API_KEY_LIMIT" | "API_KEY_NOT_LIVE" | "EMAIL_TAKEN" | "IDENTITY_TAKEN" | "LAST_ADMIN" | "IDEMPOTENCY_KEY_REUSED" | "IDEMPOTENCY_IN_PROGRESS" | "IDEMPOTENCY_SECRET_GONE" | "INSTANCE_KEY_FIXED" | "COHORT_INVALID" | "FOREIGN_EMAIL_LIMIT" | "INTERNAL_ERROR" | "STORE_DOWN" | "KEYS_NOT_CURRENT" | "OVERLOADED" | "SHUTTING_DOWN" | "ISSUER_UNREACHABLE";
+        ErrorCode: "MALFORMED_REQUEST" | "REQUEST_TIMEOUT" | "URI_TOO_LONG" | "HEADERS_TOO_LARGE" | "NOT_IMPLEMENTED" | "HTTP_VERSION_NOT_SUPPORTED" | "EXPECTATION_FAILED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "BODY_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_JSON" | "INVALID_REQUEST" | "MALFORMED_FORM" | "INVALID_CURSOR" | "UNSUPPORTED_API_VERSION" | "MISSING_CREDENTIALS" | "SESSION_REQUIRED" | "SESSION_INVALID" | "LOGIN_FAILED" | "PASSWORD_INCORRECT" | "RESET_LINK_INVALID" | "LOGIN_THROTTLED" | "TOKEN_INVALID" | "TOKEN_EXPIRED" | "TOKEN_NOT_YET_VALID" | "TOKEN_ISSUER_UNKNOWN" | "TOKEN_AUDIENCE" | "TOKEN_PARTY" | "GATE_TOKEN_INVALID" | "GATEWAY_NOT_TRUSTED" | "GATE_QUESTION_INVALID" | "GATE_UNREACHABLE" | "INVALID_API_KEY" | "API_KEY_REVOKED" | "API_KEY_INACTIVE" | "API_KEY_NOT_YET_VALID" | "API_KEY_EXPIRED" | "EMPLOYER_INACTIVE" | "EMPLOYER_NOT_APPROVED" | "USER_INACTIVE" | "API_KEY_IP_NOT_ALLOWED" | "GEO_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "NO_RULE_MATCHES" | "AMBIGUOUS_PATH" | "INSUFFICIENT_ROLE" | "USER_UNKNOWN" | "ORIGIN_NOT_ALLOWED" | "FORM_TOKEN_INVALID" | "RATE_LIMITED" | "API_KEY_NOT_FOUND" | "API_KEY_NOT_ACTIVE" | "INVALID_SCOPE" | "SCOPE_UNKNOWN" | "API_NOT_FOUND" | "API_SCOPE_NOT_FOUND" | "API_BUILT_IN" | "API_IN_USE" | "API_LIMIT" | "PLAN_NOT_FOUND" | "PLAN_IN_USE" | "EMPLOYER_NOT_FOUND" | "USER_NOT_FOUND" | "SESSION_NOT_FOUND" | "GATE_TOKEN_NOT_FOUND" | "GATE_TOKEN_LIMIT" | "API_KEY_LIMIT" | "API_KEY_NOT_LIVE" | "EMAIL_TAKEN" | "IDENTITY_TAKEN" | "LAST_ADMIN" | "IDEMPOTENCY_KEY_REUSED" | "IDEMPOTENCY_IN_PROGRESS" | "IDEMPOTENCY_SECRET_GONE" | "INSTANCE_KEY_FIXED" | "COHORT_INVALID" | "FOREIGN_EMAIL_LIMIT" | "INTERNAL_ERROR" | "STORE_DOWN" | "KEYS_NOT_CURRENT" | "OVERLOADED" | "SHUTTING_DOWN" | "ISSUER_UNREACHABLE";
     };
     responses: {
         /** @description Bad Request: MALFORMED_REQUEST. */
@@ -1885,8 +2876,184 @@ export interface components {
                 };
             };
         };
-        /** @description Bad Request: MALFORMED_REQUEST, MALFORMED_JSON, INVALID_REQUEST, UNSUPPORTED_API_VERSION. */
+        /** @description Bad Request: MALFORMED_REQUEST, INVALID_REQUEST, INVALID_CURSOR. */
         Refused400J: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 400;
+                    /** @enum {unknown} */
+                    code?: "MALFORMED_REQUEST" | "INVALID_REQUEST" | "INVALID_CURSOR";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description Bad Request: MALFORMED_REQUEST, UNSUPPORTED_MEDIA_TYPE, MALFORMED_JSON, INVALID_REQUEST, INVALID_SCOPE, SCOPE_UNKNOWN. */
+        Refused400K: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 400;
+                    /** @enum {unknown} */
+                    code?: "MALFORMED_REQUEST" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_JSON" | "INVALID_REQUEST" | "INVALID_SCOPE" | "SCOPE_UNKNOWN";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description Bad Request: MALFORMED_REQUEST, UNSUPPORTED_MEDIA_TYPE, MALFORMED_JSON, INVALID_REQUEST. */
+        Refused400L: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 400;
+                    /** @enum {unknown} */
+                    code?: "MALFORMED_REQUEST" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_JSON" | "INVALID_REQUEST";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description Bad Request: MALFORMED_REQUEST. */
+        Refused400M: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 400;
+                    /** @enum {unknown} */
+                    code?: "MALFORMED_REQUEST";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description Bad Request: MALFORMED_REQUEST, UNSUPPORTED_MEDIA_TYPE, MALFORMED_JSON, INVALID_REQUEST, API_KEY_NOT_ACTIVE. */
+        Refused400N: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 400;
+                    /** @enum {unknown} */
+                    code?: "MALFORMED_REQUEST" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_JSON" | "INVALID_REQUEST" | "API_KEY_NOT_ACTIVE";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description Bad Request: MALFORMED_REQUEST, UNSUPPORTED_MEDIA_TYPE, MALFORMED_JSON, INVALID_REQUEST, API_KEY_NOT_ACTIVE, INVALID_SCOPE, SCOPE_UNKNOWN. */
+        Refused400O: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 400;
+                    /** @enum {unknown} */
+                    code?: "MALFORMED_REQUEST" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_JSON" | "INVALID_REQUEST" | "API_KEY_NOT_ACTIVE" | "INVALID_SCOPE" | "SCOPE_UNKNOWN";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description Bad Request: MALFORMED_REQUEST, INVALID_REQUEST. */
+        Refused400P: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 400;
+                    /** @enum {unknown} */
+                    code?: "MALFORMED_REQUEST" | "INVALID_REQUEST";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description Bad Request: MALFORMED_REQUEST, UNSUPPORTED_MEDIA_TYPE, MALFORMED_JSON, INVALID_REQUEST, API_LIMIT. */
+        Refused400Q: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 400;
+                    /** @enum {unknown} */
+                    code?: "MALFORMED_REQUEST" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_JSON" | "INVALID_REQUEST" | "API_LIMIT";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description Bad Request: MALFORMED_REQUEST, UNSUPPORTED_MEDIA_TYPE, MALFORMED_JSON, INVALID_REQUEST, API_BUILT_IN. */
+        Refused400R: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 400;
+                    /** @enum {unknown} */
+                    code?: "MALFORMED_REQUEST" | "UNSUPPORTED_MEDIA_TYPE" | "MALFORMED_JSON" | "INVALID_REQUEST" | "API_BUILT_IN";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description Bad Request: MALFORMED_REQUEST, INVALID_REQUEST, API_BUILT_IN, API_IN_USE. */
+        Refused400S: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 400;
+                    /** @enum {unknown} */
+                    code?: "MALFORMED_REQUEST" | "INVALID_REQUEST" | "API_BUILT_IN" | "API_IN_USE";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description Bad Request: MALFORMED_REQUEST, INVALID_REQUEST, PLAN_IN_USE. */
+        Refused400T: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 400;
+                    /** @enum {unknown} */
+                    code?: "MALFORMED_REQUEST" | "INVALID_REQUEST" | "PLAN_IN_USE";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description Bad Request: MALFORMED_REQUEST, MALFORMED_JSON, INVALID_REQUEST, UNSUPPORTED_API_VERSION. */
+        Refused400U: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
@@ -1904,7 +3071,7 @@ export interface components {
             };
         };
         /** @description Bad Request: MALFORMED_REQUEST, INVALID_REQUEST, INVALID_CURSOR, UNSUPPORTED_API_VERSION. */
-        Refused400K: {
+        Refused400V: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
@@ -1922,7 +3089,7 @@ export interface components {
             };
         };
         /** @description Bad Request: MALFORMED_REQUEST, MALFORMED_JSON, INVALID_REQUEST. */
-        Refused400L: {
+        Refused400W: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -1937,7 +3104,7 @@ export interface components {
             };
         };
         /** @description Bad Request: MALFORMED_REQUEST, MALFORMED_FORM. */
-        Refused400M: {
+        Refused400X: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -1953,7 +3120,7 @@ export interface components {
             };
         };
         /** @description Bad Request: MALFORMED_REQUEST. */
-        Refused400N: {
+        Refused400Y: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
@@ -1970,7 +3137,7 @@ export interface components {
             };
         };
         /** @description Bad Request: MALFORMED_REQUEST, GATE_QUESTION_INVALID, AMBIGUOUS_PATH. */
-        Refused400O: {
+        Refused400Z: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
@@ -2039,6 +3206,23 @@ export interface components {
         Refused401D: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
+                "www-authenticate": components["headers"]["WwwAuthenticate"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 401;
+                    /** @enum {unknown} */
+                    code?: "MISSING_CREDENTIALS" | "SESSION_INVALID" | "TOKEN_INVALID" | "TOKEN_EXPIRED" | "TOKEN_NOT_YET_VALID" | "TOKEN_ISSUER_UNKNOWN" | "TOKEN_AUDIENCE" | "TOKEN_PARTY" | "INVALID_API_KEY" | "API_KEY_REVOKED" | "API_KEY_INACTIVE" | "API_KEY_NOT_YET_VALID" | "API_KEY_EXPIRED";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description Unauthorized: MISSING_CREDENTIALS, SESSION_INVALID, TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_NOT_YET_VALID, TOKEN_ISSUER_UNKNOWN, TOKEN_AUDIENCE, TOKEN_PARTY, INVALID_API_KEY, API_KEY_REVOKED, API_KEY_INACTIVE, API_KEY_NOT_YET_VALID, API_KEY_EXPIRED. */
+        Refused401E: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
                 ratelimit: components["headers"]["RateLimit"];
@@ -2051,22 +3235,6 @@ export interface components {
                     status?: 401;
                     /** @enum {unknown} */
                     code?: "MISSING_CREDENTIALS" | "SESSION_INVALID" | "TOKEN_INVALID" | "TOKEN_EXPIRED" | "TOKEN_NOT_YET_VALID" | "TOKEN_ISSUER_UNKNOWN" | "TOKEN_AUDIENCE" | "TOKEN_PARTY" | "INVALID_API_KEY" | "API_KEY_REVOKED" | "API_KEY_INACTIVE" | "API_KEY_NOT_YET_VALID" | "API_KEY_EXPIRED";
-                };
-            };
-        };
-        /** @description Unauthorized: MISSING_CREDENTIALS, GATE_TOKEN_INVALID. */
-        Refused401E: {
-            headers: {
-                "x-request-id": components["headers"]["RequestId"];
-                "www-authenticate": components["headers"]["WwwAuthenticate"];
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @constant */
-                    status?: 401;
-                    /** @enum {unknown} */
-                    code?: "MISSING_CREDENTIALS" | "GATE_TOKEN_INVALID";
                 };
             };
         };
@@ -2084,11 +3252,27 @@ export interface components {
                     /** @enum {unknown} */
                     code?: "MISSING_CREDENTIALS" | "GATE_TOKEN_INVALID";
                 };
+            };
+        };
+        /** @description Unauthorized: MISSING_CREDENTIALS, GATE_TOKEN_INVALID. */
+        Refused401G: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "www-authenticate": components["headers"]["WwwAuthenticate"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 401;
+                    /** @enum {unknown} */
+                    code?: "MISSING_CREDENTIALS" | "GATE_TOKEN_INVALID";
+                };
                 "application/json": components["schemas"]["OAuthError"];
             };
         };
         /** @description Unauthorized: MISSING_CREDENTIALS, INVALID_API_KEY, API_KEY_REVOKED, API_KEY_INACTIVE, API_KEY_NOT_YET_VALID, API_KEY_EXPIRED. */
-        Refused401G: {
+        Refused401H: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
@@ -2181,8 +3365,24 @@ export interface components {
                 };
             };
         };
-        /** @description Forbidden: EMPLOYER_INACTIVE, EMPLOYER_NOT_APPROVED, API_KEY_IP_NOT_ALLOWED, GEO_NOT_ALLOWED, INSUFFICIENT_SCOPE, INSUFFICIENT_ROLE, USER_UNKNOWN, ORIGIN_NOT_ALLOWED. */
+        /** @description Forbidden: EMPLOYER_INACTIVE, EMPLOYER_NOT_APPROVED, USER_INACTIVE, API_KEY_IP_NOT_ALLOWED, GEO_NOT_ALLOWED, INSUFFICIENT_SCOPE, INSUFFICIENT_ROLE, USER_UNKNOWN, ORIGIN_NOT_ALLOWED. */
         Refused403F: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 403;
+                    /** @enum {unknown} */
+                    code?: "EMPLOYER_INACTIVE" | "EMPLOYER_NOT_APPROVED" | "USER_INACTIVE" | "API_KEY_IP_NOT_ALLOWED" | "GEO_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "INSUFFICIENT_ROLE" | "USER_UNKNOWN" | "ORIGIN_NOT_ALLOWED";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description Forbidden: EMPLOYER_INACTIVE, EMPLOYER_NOT_APPROVED, USER_INACTIVE, API_KEY_IP_NOT_ALLOWED, GEO_NOT_ALLOWED, INSUFFICIENT_SCOPE, INSUFFICIENT_ROLE, USER_UNKNOWN, ORIGIN_NOT_ALLOWED. */
+        Refused403G: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
@@ -2195,12 +3395,12 @@ export interface components {
                     /** @constant */
                     status?: 403;
                     /** @enum {unknown} */
-                    code?: "EMPLOYER_INACTIVE" | "EMPLOYER_NOT_APPROVED" | "API_KEY_IP_NOT_ALLOWED" | "GEO_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "INSUFFICIENT_ROLE" | "USER_UNKNOWN" | "ORIGIN_NOT_ALLOWED";
+                    code?: "EMPLOYER_INACTIVE" | "EMPLOYER_NOT_APPROVED" | "USER_INACTIVE" | "API_KEY_IP_NOT_ALLOWED" | "GEO_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "INSUFFICIENT_ROLE" | "USER_UNKNOWN" | "ORIGIN_NOT_ALLOWED";
                 };
             };
         };
-        /** @description Forbidden: EMPLOYER_INACTIVE, EMPLOYER_NOT_APPROVED, API_KEY_IP_NOT_ALLOWED, GEO_NOT_ALLOWED, INSUFFICIENT_SCOPE, NO_RULE_MATCHES. */
-        Refused403G: {
+        /** @description Forbidden: EMPLOYER_INACTIVE, EMPLOYER_NOT_APPROVED, USER_INACTIVE, API_KEY_IP_NOT_ALLOWED, GEO_NOT_ALLOWED, INSUFFICIENT_SCOPE, NO_RULE_MATCHES. */
+        Refused403H: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
@@ -2212,7 +3412,7 @@ export interface components {
                     /** @constant */
                     status?: 403;
                     /** @enum {unknown} */
-                    code?: "EMPLOYER_INACTIVE" | "EMPLOYER_NOT_APPROVED" | "API_KEY_IP_NOT_ALLOWED" | "GEO_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "NO_RULE_MATCHES";
+                    code?: "EMPLOYER_INACTIVE" | "EMPLOYER_NOT_APPROVED" | "USER_INACTIVE" | "API_KEY_IP_NOT_ALLOWED" | "GEO_NOT_ALLOWED" | "INSUFFICIENT_SCOPE" | "NO_RULE_MATCHES";
                 };
             };
         };
@@ -2297,6 +3497,102 @@ export interface components {
         Refused404F: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 404;
+                    /** @enum {unknown} */
+                    code?: "EMPLOYER_NOT_FOUND";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description Not Found: API_KEY_NOT_FOUND, EMPLOYER_NOT_FOUND. */
+        Refused404G: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 404;
+                    /** @enum {unknown} */
+                    code?: "API_KEY_NOT_FOUND" | "EMPLOYER_NOT_FOUND";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description Not Found: API_NOT_FOUND, EMPLOYER_NOT_FOUND. */
+        Refused404H: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 404;
+                    /** @enum {unknown} */
+                    code?: "API_NOT_FOUND" | "EMPLOYER_NOT_FOUND";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description Not Found: API_NOT_FOUND, API_SCOPE_NOT_FOUND, EMPLOYER_NOT_FOUND. */
+        Refused404I: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 404;
+                    /** @enum {unknown} */
+                    code?: "API_NOT_FOUND" | "API_SCOPE_NOT_FOUND" | "EMPLOYER_NOT_FOUND";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description Not Found: EMPLOYER_NOT_FOUND, USER_NOT_FOUND. */
+        Refused404J: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 404;
+                    /** @enum {unknown} */
+                    code?: "EMPLOYER_NOT_FOUND" | "USER_NOT_FOUND";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description Not Found: PLAN_NOT_FOUND, EMPLOYER_NOT_FOUND. */
+        Refused404K: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 404;
+                    /** @enum {unknown} */
+                    code?: "PLAN_NOT_FOUND" | "EMPLOYER_NOT_FOUND";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description Not Found: EMPLOYER_NOT_FOUND. */
+        Refused404L: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
                 ratelimit: components["headers"]["RateLimit"];
@@ -2312,7 +3608,7 @@ export interface components {
             };
         };
         /** @description Not Found: EMPLOYER_NOT_FOUND, USER_NOT_FOUND. */
-        Refused404G: {
+        Refused404M: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -2327,7 +3623,7 @@ export interface components {
             };
         };
         /** @description Not Found: EMPLOYER_NOT_FOUND, USER_NOT_FOUND, SESSION_NOT_FOUND. */
-        Refused404H: {
+        Refused404N: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -2342,7 +3638,7 @@ export interface components {
             };
         };
         /** @description Not Found: EMPLOYER_NOT_FOUND, GATE_TOKEN_NOT_FOUND. */
-        Refused404I: {
+        Refused404O: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -2391,6 +3687,22 @@ export interface components {
         Refused408C: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 408;
+                    /** @enum {unknown} */
+                    code?: "REQUEST_TIMEOUT";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description Request Timeout: REQUEST_TIMEOUT. */
+        Refused408D: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
                 ratelimit: components["headers"]["RateLimit"];
@@ -2406,7 +3718,7 @@ export interface components {
             };
         };
         /** @description Request Timeout: REQUEST_TIMEOUT. */
-        Refused408D: {
+        Refused408E: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -2422,7 +3734,7 @@ export interface components {
             };
         };
         /** @description Request Timeout: REQUEST_TIMEOUT. */
-        Refused408E: {
+        Refused408F: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
@@ -2533,8 +3845,104 @@ export interface components {
                 };
             };
         };
-        /** @description Conflict: IDEMPOTENCY_IN_PROGRESS. */
+        /** @description Conflict: API_KEY_LIMIT, IDEMPOTENCY_IN_PROGRESS, IDEMPOTENCY_SECRET_GONE. */
         Refused409G: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "API_KEY_LIMIT" | "IDEMPOTENCY_IN_PROGRESS" | "IDEMPOTENCY_SECRET_GONE";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description Conflict: API_KEY_LIMIT, IDEMPOTENCY_IN_PROGRESS. */
+        Refused409H: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "API_KEY_LIMIT" | "IDEMPOTENCY_IN_PROGRESS";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description Conflict: IDEMPOTENCY_IN_PROGRESS, IDEMPOTENCY_SECRET_GONE. */
+        Refused409I: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "IDEMPOTENCY_IN_PROGRESS" | "IDEMPOTENCY_SECRET_GONE";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description Conflict: IDEMPOTENCY_IN_PROGRESS. */
+        Refused409J: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "IDEMPOTENCY_IN_PROGRESS";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description Conflict: EMAIL_TAKEN, IDEMPOTENCY_IN_PROGRESS. */
+        Refused409K: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "EMAIL_TAKEN" | "IDEMPOTENCY_IN_PROGRESS";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description Conflict: IDENTITY_TAKEN, LAST_ADMIN, IDEMPOTENCY_IN_PROGRESS. */
+        Refused409L: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 409;
+                    /** @enum {unknown} */
+                    code?: "IDENTITY_TAKEN" | "LAST_ADMIN" | "IDEMPOTENCY_IN_PROGRESS";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description Conflict: IDEMPOTENCY_IN_PROGRESS. */
+        Refused409M: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
@@ -2552,7 +3960,7 @@ export interface components {
             };
         };
         /** @description Conflict: IDENTITY_TAKEN, IDEMPOTENCY_IN_PROGRESS. */
-        Refused409H: {
+        Refused409N: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -2567,7 +3975,7 @@ export interface components {
             };
         };
         /** @description Conflict: EMAIL_TAKEN, IDEMPOTENCY_IN_PROGRESS. */
-        Refused409I: {
+        Refused409O: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -2582,7 +3990,7 @@ export interface components {
             };
         };
         /** @description Conflict: IDENTITY_TAKEN, LAST_ADMIN, IDEMPOTENCY_IN_PROGRESS. */
-        Refused409J: {
+        Refused409P: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -2597,7 +4005,7 @@ export interface components {
             };
         };
         /** @description Conflict: IDEMPOTENCY_IN_PROGRESS, IDEMPOTENCY_SECRET_GONE. */
-        Refused409K: {
+        Refused409Q: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -2612,7 +4020,7 @@ export interface components {
             };
         };
         /** @description Conflict: GATE_TOKEN_LIMIT, IDEMPOTENCY_IN_PROGRESS, IDEMPOTENCY_SECRET_GONE. */
-        Refused409L: {
+        Refused409R: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -2627,7 +4035,7 @@ export interface components {
             };
         };
         /** @description Conflict: IDEMPOTENCY_IN_PROGRESS, INSTANCE_KEY_FIXED. */
-        Refused409M: {
+        Refused409S: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -2676,6 +4084,22 @@ export interface components {
         Refused413C: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 413;
+                    /** @enum {unknown} */
+                    code?: "BODY_TOO_LARGE";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description Content Too Large: BODY_TOO_LARGE. */
+        Refused413D: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
                 ratelimit: components["headers"]["RateLimit"];
@@ -2691,7 +4115,7 @@ export interface components {
             };
         };
         /** @description Content Too Large: BODY_TOO_LARGE. */
-        Refused413D: {
+        Refused413E: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -2707,7 +4131,7 @@ export interface components {
             };
         };
         /** @description Content Too Large: BODY_TOO_LARGE. */
-        Refused413E: {
+        Refused413F: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
@@ -2758,6 +4182,22 @@ export interface components {
         Refused414C: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 414;
+                    /** @enum {unknown} */
+                    code?: "URI_TOO_LONG";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description URI Too Long: URI_TOO_LONG. */
+        Refused414D: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
                 ratelimit: components["headers"]["RateLimit"];
@@ -2773,7 +4213,7 @@ export interface components {
             };
         };
         /** @description URI Too Long: URI_TOO_LONG. */
-        Refused414D: {
+        Refused414E: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -2789,7 +4229,7 @@ export interface components {
             };
         };
         /** @description URI Too Long: URI_TOO_LONG. */
-        Refused414E: {
+        Refused414F: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
@@ -2905,6 +4345,22 @@ export interface components {
         Refused417C: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 417;
+                    /** @enum {unknown} */
+                    code?: "EXPECTATION_FAILED";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description Expectation Failed: EXPECTATION_FAILED. */
+        Refused417D: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
                 ratelimit: components["headers"]["RateLimit"];
@@ -2920,7 +4376,7 @@ export interface components {
             };
         };
         /** @description Expectation Failed: EXPECTATION_FAILED. */
-        Refused417D: {
+        Refused417E: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -2936,7 +4392,7 @@ export interface components {
             };
         };
         /** @description Expectation Failed: EXPECTATION_FAILED. */
-        Refused417E: {
+        Refused417F: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
@@ -2983,8 +4439,24 @@ export interface components {
                 };
             };
         };
-        /** @description Unprocessable Content: IDEMPOTENCY_KEY_REUSED, COHORT_INVALID. */
+        /** @description Unprocessable Content: IDEMPOTENCY_KEY_REUSED. */
         Refused422C: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 422;
+                    /** @enum {unknown} */
+                    code?: "IDEMPOTENCY_KEY_REUSED";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description Unprocessable Content: IDEMPOTENCY_KEY_REUSED, COHORT_INVALID. */
+        Refused422D: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
@@ -3017,8 +4489,25 @@ export interface components {
                 };
             };
         };
-        /** @description Too Many Requests: RATE_LIMITED, FOREIGN_EMAIL_LIMIT. */
+        /** @description Too Many Requests: RATE_LIMITED. */
         Refused429B: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "retry-after": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 429;
+                    /** @enum {unknown} */
+                    code?: "RATE_LIMITED";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description Too Many Requests: RATE_LIMITED, FOREIGN_EMAIL_LIMIT. */
+        Refused429C: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
@@ -3037,7 +4526,7 @@ export interface components {
             };
         };
         /** @description Too Many Requests: RATE_LIMITED. */
-        Refused429C: {
+        Refused429D: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
@@ -3056,7 +4545,7 @@ export interface components {
             };
         };
         /** @description Too Many Requests: RATE_LIMITED. */
-        Refused429D: {
+        Refused429E: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
@@ -3108,6 +4597,22 @@ export interface components {
         Refused431C: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 431;
+                    /** @enum {unknown} */
+                    code?: "HEADERS_TOO_LARGE";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description Request Header Fields Too Large: HEADERS_TOO_LARGE. */
+        Refused431D: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
                 ratelimit: components["headers"]["RateLimit"];
@@ -3123,7 +4628,7 @@ export interface components {
             };
         };
         /** @description Request Header Fields Too Large: HEADERS_TOO_LARGE. */
-        Refused431D: {
+        Refused431E: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -3139,7 +4644,7 @@ export interface components {
             };
         };
         /** @description Request Header Fields Too Large: HEADERS_TOO_LARGE. */
-        Refused431E: {
+        Refused431F: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
@@ -3190,6 +4695,22 @@ export interface components {
         Refused500C: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 500;
+                    /** @enum {unknown} */
+                    code?: "INTERNAL_ERROR";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description Internal Server Error: INTERNAL_ERROR. */
+        Refused500D: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
                 ratelimit: components["headers"]["RateLimit"];
@@ -3205,7 +4726,7 @@ export interface components {
             };
         };
         /** @description Internal Server Error: INTERNAL_ERROR. */
-        Refused500D: {
+        Refused500E: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -3221,7 +4742,7 @@ export interface components {
             };
         };
         /** @description Internal Server Error: INTERNAL_ERROR. */
-        Refused500E: {
+        Refused500F: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
@@ -3272,6 +4793,22 @@ export interface components {
         Refused501C: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 501;
+                    /** @enum {unknown} */
+                    code?: "NOT_IMPLEMENTED";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description Not Implemented: NOT_IMPLEMENTED. */
+        Refused501D: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
                 ratelimit: components["headers"]["RateLimit"];
@@ -3287,7 +4824,7 @@ export interface components {
             };
         };
         /** @description Not Implemented: NOT_IMPLEMENTED. */
-        Refused501D: {
+        Refused501E: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -3303,7 +4840,7 @@ export interface components {
             };
         };
         /** @description Not Implemented: NOT_IMPLEMENTED. */
-        Refused501E: {
+        Refused501F: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
@@ -3388,6 +4925,23 @@ export interface components {
         Refused503E: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
+                "retry-after": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 503;
+                    /** @enum {unknown} */
+                    code?: "STORE_DOWN" | "KEYS_NOT_CURRENT" | "OVERLOADED" | "SHUTTING_DOWN" | "ISSUER_UNREACHABLE";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description Service Unavailable: STORE_DOWN, KEYS_NOT_CURRENT, OVERLOADED, SHUTTING_DOWN, ISSUER_UNREACHABLE. */
+        Refused503F: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
                 ratelimit: components["headers"]["RateLimit"];
@@ -3400,22 +4954,6 @@ export interface components {
                     status?: 503;
                     /** @enum {unknown} */
                     code?: "STORE_DOWN" | "KEYS_NOT_CURRENT" | "OVERLOADED" | "SHUTTING_DOWN" | "ISSUER_UNREACHABLE";
-                };
-            };
-        };
-        /** @description Service Unavailable: STORE_DOWN, KEYS_NOT_CURRENT, OVERLOADED, SHUTTING_DOWN. */
-        Refused503F: {
-            headers: {
-                "x-request-id": components["headers"]["RequestId"];
-                "retry-after": components["headers"]["RetryAfter"];
-                [name: string]: unknown;
-            };
-            content: {
-                "application/problem+json": components["schemas"]["Problem"] & {
-                    /** @constant */
-                    status?: 503;
-                    /** @enum {unknown} */
-                    code?: "STORE_DOWN" | "KEYS_NOT_CURRENT" | "OVERLOADED" | "SHUTTING_DOWN";
                 };
             };
         };
@@ -3433,11 +4971,27 @@ export interface components {
                     /** @enum {unknown} */
                     code?: "STORE_DOWN" | "KEYS_NOT_CURRENT" | "OVERLOADED" | "SHUTTING_DOWN";
                 };
+            };
+        };
+        /** @description Service Unavailable: STORE_DOWN, KEYS_NOT_CURRENT, OVERLOADED, SHUTTING_DOWN. */
+        Refused503H: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "retry-after": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 503;
+                    /** @enum {unknown} */
+                    code?: "STORE_DOWN" | "KEYS_NOT_CURRENT" | "OVERLOADED" | "SHUTTING_DOWN";
+                };
                 "application/json": components["schemas"]["OAuthError"];
             };
         };
         /** @description Service Unavailable: OVERLOADED, SHUTTING_DOWN. */
-        Refused503H: {
+        Refused503I: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
@@ -3455,7 +5009,7 @@ export interface components {
             };
         };
         /** @description Service Unavailable: GATEWAY_NOT_TRUSTED, STORE_DOWN, KEYS_NOT_CURRENT, OVERLOADED, SHUTTING_DOWN. */
-        Refused503I: {
+        Refused503J: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
@@ -3507,6 +5061,22 @@ export interface components {
         Refused505C: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @constant */
+                    status?: 505;
+                    /** @enum {unknown} */
+                    code?: "HTTP_VERSION_NOT_SUPPORTED";
+                };
+                "application/json": components["schemas"]["ManagementErrors"];
+            };
+        };
+        /** @description HTTP Version Not Supported: HTTP_VERSION_NOT_SUPPORTED. */
+        Refused505D: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
                 "x-api-version": components["headers"]["AnsweredVersion"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
                 ratelimit: components["headers"]["RateLimit"];
@@ -3522,7 +5092,7 @@ export interface components {
             };
         };
         /** @description HTTP Version Not Supported: HTTP_VERSION_NOT_SUPPORTED. */
-        Refused505D: {
+        Refused505E: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 [name: string]: unknown;
@@ -3538,7 +5108,7 @@ export interface components {
             };
         };
         /** @description HTTP Version Not Supported: HTTP_VERSION_NOT_SUPPORTED. */
-        Refused505E: {
+        Refused505F: {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "ratelimit-policy": components["headers"]["RateLimitPolicy"];
@@ -3558,10 +5128,11 @@ export interface components {
     parameters: {
         /** @description What the guarded request needs, with AND, OR and brackets; absent, nothing. */
         GateScopes: string;
-        /** @description The API that the guarded request is for. There is one. */
-        GateApi: "enterprise";
+        /** @description The id or the audience of the API that the guarded request is for. */
+        GateApi: string;
         /** @description How many requests of the key's limit it counts as. */
         GateCost: number;
+        ManagedKeyId: components["schemas"]["ManagedKeyId"];
         UserId: components["schemas"]["UserId"];
         SessionId: components["schemas"]["SessionId"];
         /**
@@ -3604,6 +5175,8 @@ export interface components {
         AuthKeyId: string;
         /** @description Whose key it is. */
         AuthEmployerId: string;
+        /** @description Whose own key it is; empty where it is no person's. */
+        AuthUserId: string;
         /** @description What the key may do, with spaces between. */
         AuthScopes: string;
         /** @description The rule of method and path that decided. */
@@ -4483,6 +6056,1494 @@ export interface operations {
             505: components["responses"]["Refused505B"];
         };
     };
+    listManagedKeys: {
+        parameters: {
+            query?: {
+                page_size?: number;
+                /** @description The id of the last key of the page before. */
+                starting_after?: components["schemas"]["ManagedKeyId"];
+                key_type?: "organization" | "user";
+                status?: "active" | "inactive" | "revoked";
+                org_code?: string;
+                user_id?: string;
+                api_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of keys. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManagedKeyList"];
+                };
+            };
+            400: components["responses"]["Refused400J"];
+            401: components["responses"]["Refused401D"];
+            403: components["responses"]["Refused403F"];
+            404: components["responses"]["Refused404F"];
+            408: components["responses"]["Refused408C"];
+            413: components["responses"]["Refused413C"];
+            414: components["responses"]["Refused414C"];
+            417: components["responses"]["Refused417C"];
+            429: components["responses"]["Refused429B"];
+            431: components["responses"]["Refused431C"];
+            500: components["responses"]["Refused500C"];
+            501: components["responses"]["Refused501C"];
+            503: components["responses"]["Refused503E"];
+            505: components["responses"]["Refused505C"];
+        };
+    };
+    createManagedKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ManagedKeyDraft"];
+            };
+        };
+        responses: {
+            /** @description The key's id, and its secret. */
+            201: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManagedKeySecret"];
+                };
+            };
+            400: components["responses"]["Refused400K"];
+            401: components["responses"]["Refused401D"];
+            403: components["responses"]["Refused403F"];
+            404: components["responses"]["Refused404F"];
+            408: components["responses"]["Refused408C"];
+            409: components["responses"]["Refused409G"];
+            413: components["responses"]["Refused413C"];
+            414: components["responses"]["Refused414C"];
+            417: components["responses"]["Refused417C"];
+            422: components["responses"]["Refused422C"];
+            429: components["responses"]["Refused429B"];
+            431: components["responses"]["Refused431C"];
+            500: components["responses"]["Refused500C"];
+            501: components["responses"]["Refused501C"];
+            503: components["responses"]["Refused503E"];
+            505: components["responses"]["Refused505C"];
+        };
+    };
+    reportManagedKeys: {
+        parameters: {
+            query?: {
+                older_than_days?: number;
+                unused_days?: number;
+                page_size?: number;
+                /** @description `next_after` of the page before. */
+                starting_after?: components["schemas"]["ManagedKeyId"];
+                key_type?: "organization" | "user";
+                status?: "active" | "inactive" | "revoked";
+                org_code?: string;
+                user_id?: string;
+                api_id?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of keys with what was found. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManagedKeyReport"];
+                };
+            };
+            400: components["responses"]["Refused400J"];
+            401: components["responses"]["Refused401D"];
+            403: components["responses"]["Refused403F"];
+            404: components["responses"]["Refused404F"];
+            408: components["responses"]["Refused408C"];
+            413: components["responses"]["Refused413C"];
+            414: components["responses"]["Refused414C"];
+            417: components["responses"]["Refused417C"];
+            429: components["responses"]["Refused429B"];
+            431: components["responses"]["Refused431C"];
+            500: components["responses"]["Refused500C"];
+            501: components["responses"]["Refused501C"];
+            503: components["responses"]["Refused503E"];
+            505: components["responses"]["Refused505C"];
+        };
+    };
+    verifyManagedKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyToVerify"];
+            };
+        };
+        responses: {
+            /** @description What became of it. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VerifiedKey"];
+                };
+            };
+            400: components["responses"]["Refused400L"];
+            401: components["responses"]["Refused401D"];
+            403: components["responses"]["Refused403F"];
+            404: components["responses"]["Refused404F"];
+            408: components["responses"]["Refused408C"];
+            413: components["responses"]["Refused413C"];
+            414: components["responses"]["Refused414C"];
+            417: components["responses"]["Refused417C"];
+            429: components["responses"]["Refused429B"];
+            431: components["responses"]["Refused431C"];
+            500: components["responses"]["Refused500C"];
+            501: components["responses"]["Refused501C"];
+            503: components["responses"]["Refused503E"];
+            505: components["responses"]["Refused505C"];
+        };
+    };
+    revokeManagedKeys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeysToRevoke"];
+            };
+        };
+        responses: {
+            /** @description How many. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevokedKeys"];
+                };
+            };
+            400: components["responses"]["Refused400L"];
+            401: components["responses"]["Refused401D"];
+            403: components["responses"]["Refused403F"];
+            404: components["responses"]["Refused404F"];
+            408: components["responses"]["Refused408C"];
+            413: components["responses"]["Refused413C"];
+            414: components["responses"]["Refused414C"];
+            417: components["responses"]["Refused417C"];
+            429: components["responses"]["Refused429B"];
+            431: components["responses"]["Refused431C"];
+            500: components["responses"]["Refused500C"];
+            501: components["responses"]["Refused501C"];
+            503: components["responses"]["Refused503E"];
+            505: components["responses"]["Refused505C"];
+        };
+    };
+    importManagedKeys: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ManagedKeyImport"];
+            };
+        };
+        responses: {
+            /** @description A dry run; every line would be imported. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManagedKeysImported"];
+                };
+            };
+            /** @description What was written, in the order of the lines. */
+            201: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManagedKeysImported"];
+                };
+            };
+            400: components["responses"]["Refused400K"];
+            401: components["responses"]["Refused401D"];
+            403: components["responses"]["Refused403F"];
+            404: components["responses"]["Refused404F"];
+            408: components["responses"]["Refused408C"];
+            409: components["responses"]["Refused409H"];
+            413: components["responses"]["Refused413C"];
+            414: components["responses"]["Refused414C"];
+            417: components["responses"]["Refused417C"];
+            422: components["responses"]["Refused422C"];
+            429: components["responses"]["Refused429B"];
+            431: components["responses"]["Refused431C"];
+            500: components["responses"]["Refused500C"];
+            501: components["responses"]["Refused501C"];
+            503: components["responses"]["Refused503E"];
+            505: components["responses"]["Refused505C"];
+        };
+    };
+    getManagedKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                keyId: components["parameters"]["ManagedKeyId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key, without its secret. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManagedKeyAnswer"];
+                };
+            };
+            400: components["responses"]["Refused400M"];
+            401: components["responses"]["Refused401D"];
+            403: components["responses"]["Refused403F"];
+            404: components["responses"]["Refused404G"];
+            408: components["responses"]["Refused408C"];
+            413: components["responses"]["Refused413C"];
+            414: components["responses"]["Refused414C"];
+            417: components["responses"]["Refused417C"];
+            429: components["responses"]["Refused429B"];
+            431: components["responses"]["Refused431C"];
+            500: components["responses"]["Refused500C"];
+            501: components["responses"]["Refused501C"];
+            503: components["responses"]["Refused503E"];
+            505: components["responses"]["Refused505C"];
+        };
+    };
+    rotateManagedKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                keyId: components["parameters"]["ManagedKeyId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ManagedRotation"];
+            };
+        };
+        responses: {
+            /** @description The key's id, and its new secret. */
+            201: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManagedKeySecret"];
+                };
+            };
+            400: components["responses"]["Refused400N"];
+            401: components["responses"]["Refused401D"];
+            403: components["responses"]["Refused403F"];
+            404: components["responses"]["Refused404G"];
+            408: components["responses"]["Refused408C"];
+            409: components["responses"]["Refused409I"];
+            413: components["responses"]["Refused413C"];
+            414: components["responses"]["Refused414C"];
+            417: components["responses"]["Refused417C"];
+            422: components["responses"]["Refused422C"];
+            429: components["responses"]["Refused429B"];
+            431: components["responses"]["Refused431C"];
+            500: components["responses"]["Refused500C"];
+            501: components["responses"]["Refused501C"];
+            503: components["responses"]["Refused503E"];
+            505: components["responses"]["Refused505C"];
+        };
+    };
+    revokeManagedKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                keyId: components["parameters"]["ManagedKeyId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The key no longer works. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            400: components["responses"]["Refused400P"];
+            401: components["responses"]["Refused401D"];
+            403: components["responses"]["Refused403F"];
+            404: components["responses"]["Refused404G"];
+            408: components["responses"]["Refused408C"];
+            409: components["responses"]["Refused409J"];
+            413: components["responses"]["Refused413C"];
+            414: components["responses"]["Refused414C"];
+            417: components["responses"]["Refused417C"];
+            422: components["responses"]["Refused422C"];
+            429: components["responses"]["Refused429B"];
+            431: components["responses"]["Refused431C"];
+            500: components["responses"]["Refused500C"];
+            501: components["responses"]["Refused501C"];
+            503: components["responses"]["Refused503E"];
+            505: components["responses"]["Refused505C"];
+        };
+    };
+    updateManagedKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                keyId: components["parameters"]["ManagedKeyId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ManagedKeyPatch"];
+            };
+        };
+        responses: {
+            /** @description It is changed. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManagedKeyChanged"];
+                };
+            };
+            400: components["responses"]["Refused400O"];
+            401: components["responses"]["Refused401D"];
+            403: components["responses"]["Refused403F"];
+            404: components["responses"]["Refused404G"];
+            408: components["responses"]["Refused408C"];
+            409: components["responses"]["Refused409J"];
+            413: components["responses"]["Refused413C"];
+            414: components["responses"]["Refused414C"];
+            417: components["responses"]["Refused417C"];
+            422: components["responses"]["Refused422C"];
+            429: components["responses"]["Refused429B"];
+            431: components["responses"]["Refused431C"];
+            500: components["responses"]["Refused500C"];
+            501: components["responses"]["Refused501C"];
+            503: components["responses"]["Refused503E"];
+            505: components["responses"]["Refused505C"];
+        };
+    };
+    listApis: {
+        parameters: {
+            query?: {
+                expand?: "scopes";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiList"];
+                };
+            };
+            400: components["responses"]["Refused400P"];
+            401: components["responses"]["Refused401D"];
+            403: components["responses"]["Refused403F"];
+            404: components["responses"]["Refused404F"];
+            408: components["responses"]["Refused408C"];
+            413: components["responses"]["Refused413C"];
+            414: components["responses"]["Refused414C"];
+            417: components["responses"]["Refused417C"];
+            429: components["responses"]["Refused429B"];
+            431: components["responses"]["Refused431C"];
+            500: components["responses"]["Refused500C"];
+            501: components["responses"]["Refused501C"];
+            503: components["responses"]["Refused503E"];
+            505: components["responses"]["Refused505C"];
+        };
+    };
+    registerApi: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApiDraft"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiMade"];
+                };
+            };
+            400: components["responses"]["Refused400Q"];
+            401: components["responses"]["Refused401D"];
+            403: components["responses"]["Refused403F"];
+            404: components["responses"]["Refused404F"];
+            408: components["responses"]["Refused408C"];
+            409: components["responses"]["Refused409J"];
+            413: components["responses"]["Refused413C"];
+            414: components["responses"]["Refused414C"];
+            417: components["responses"]["Refused417C"];
+            422: components["responses"]["Refused422C"];
+            429: components["responses"]["Refused429B"];
+            431: components["responses"]["Refused431C"];
+            500: components["responses"]["Refused500C"];
+            501: components["responses"]["Refused501C"];
+            503: components["responses"]["Refused503E"];
+            505: components["responses"]["Refused505C"];
+        };
+    };
+    getApi: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                apiId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiAnswer"];
+                };
+            };
+            400: components["responses"]["Refused400M"];
+            401: components["responses"]["Refused401D"];
+            403: components["responses"]["Refused403F"];
+            404: components["responses"]["Refused404H"];
+            408: components["responses"]["Refused408C"];
+            413: components["responses"]["Refused413C"];
+            414: components["responses"]["Refused414C"];
+            417: components["responses"]["Refused417C"];
+            429: components["responses"]["Refused429B"];
+            431: components["responses"]["Refused431C"];
+            500: components["responses"]["Refused500C"];
+            501: components["responses"]["Refused501C"];
+            503: components["responses"]["Refused503E"];
+            505: components["responses"]["Refused505C"];
+        };
+    };
+    deleteApi: {
+        parameters: {
+            query?: {
+                /** @description Although live keys use it, which are revoked or lose it. */
+                force?: boolean;
+            };
+            header?: {
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                apiId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiDeleted"];
+                };
+            };
+            400: components["responses"]["Refused400S"];
+            401: components["responses"]["Refused401D"];
+            403: components["responses"]["Refused403F"];
+            404: components["responses"]["Refused404H"];
+            408: components["responses"]["Refused408C"];
+            409: components["responses"]["Refused409J"];
+            413: components["responses"]["Refused413C"];
+            414: components["responses"]["Refused414C"];
+            417: components["responses"]["Refused417C"];
+            422: components["responses"]["Refused422C"];
+            429: components["responses"]["Refused429B"];
+            431: components["responses"]["Refused431C"];
+            500: components["responses"]["Refused500C"];
+            501: components["responses"]["Refused501C"];
+            503: components["responses"]["Refused503E"];
+            505: components["responses"]["Refused505C"];
+        };
+    };
+    updateApi: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                apiId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApiPatch"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            400: components["responses"]["Refused400R"];
+            401: components["responses"]["Refused401D"];
+            403: components["responses"]["Refused403F"];
+            404: components["responses"]["Refused404H"];
+            408: components["responses"]["Refused408C"];
+            409: components["responses"]["Refused409J"];
+            413: components["responses"]["Refused413C"];
+            414: components["responses"]["Refused414C"];
+            417: components["responses"]["Refused417C"];
+            422: components["responses"]["Refused422C"];
+            429: components["responses"]["Refused429B"];
+            431: components["responses"]["Refused431C"];
+            500: components["responses"]["Refused500C"];
+            501: components["responses"]["Refused501C"];
+            503: components["responses"]["Refused503E"];
+            505: components["responses"]["Refused505C"];
+        };
+    };
+    listApiScopes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                apiId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiScopeList"];
+                };
+            };
+            400: components["responses"]["Refused400M"];
+            401: components["responses"]["Refused401D"];
+            403: components["responses"]["Refused403F"];
+            404: components["responses"]["Refused404H"];
+            408: components["responses"]["Refused408C"];
+            413: components["responses"]["Refused413C"];
+            414: components["responses"]["Refused414C"];
+            417: components["responses"]["Refused417C"];
+            429: components["responses"]["Refused429B"];
+            431: components["responses"]["Refused431C"];
+            500: components["responses"]["Refused500C"];
+            501: components["responses"]["Refused501C"];
+            503: components["responses"]["Refused503E"];
+            505: components["responses"]["Refused505C"];
+        };
+    };
+    createApiScope: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                apiId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApiScopeDraft"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiScopeMade"];
+                };
+            };
+            400: components["responses"]["Refused400R"];
+            401: components["responses"]["Refused401D"];
+            403: components["responses"]["Refused403F"];
+            404: components["responses"]["Refused404H"];
+            408: components["responses"]["Refused408C"];
+            409: components["responses"]["Refused409J"];
+            413: components["responses"]["Refused413C"];
+            414: components["responses"]["Refused414C"];
+            417: components["responses"]["Refused417C"];
+            422: components["responses"]["Refused422C"];
+            429: components["responses"]["Refused429B"];
+            431: components["responses"]["Refused431C"];
+            500: components["responses"]["Refused500C"];
+            501: components["responses"]["Refused501C"];
+            503: components["responses"]["Refused503E"];
+            505: components["responses"]["Refused505C"];
+        };
+    };
+    getApiScope: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                apiId: string;
+                scopeId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiScopeAnswer"];
+                };
+            };
+            400: components["responses"]["Refused400M"];
+            401: components["responses"]["Refused401D"];
+            403: components["responses"]["Refused403F"];
+            404: components["responses"]["Refused404I"];
+            408: components["responses"]["Refused408C"];
+            413: components["responses"]["Refused413C"];
+            414: components["responses"]["Refused414C"];
+            417: components["responses"]["Refused417C"];
+            429: components["responses"]["Refused429B"];
+            431: components["responses"]["Refused431C"];
+            500: components["responses"]["Refused500C"];
+            501: components["responses"]["Refused501C"];
+            503: components["responses"]["Refused503E"];
+            505: components["responses"]["Refused505C"];
+        };
+    };
+    deleteApiScope: {
+        parameters: {
+            query?: {
+                /** @description Although live keys use it, which are revoked or lose it. */
+                force?: boolean;
+            };
+            header?: {
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                apiId: string;
+                scopeId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScopeDeleted"];
+                };
+            };
+            400: components["responses"]["Refused400S"];
+            401: components["responses"]["Refused401D"];
+            403: components["responses"]["Refused403F"];
+            404: components["responses"]["Refused404I"];
+            408: components["responses"]["Refused408C"];
+            409: components["responses"]["Refused409J"];
+            413: components["responses"]["Refused413C"];
+            414: components["responses"]["Refused414C"];
+            417: components["responses"]["Refused417C"];
+            422: components["responses"]["Refused422C"];
+            429: components["responses"]["Refused429B"];
+            431: components["responses"]["Refused431C"];
+            500: components["responses"]["Refused500C"];
+            501: components["responses"]["Refused501C"];
+            503: components["responses"]["Refused503E"];
+            505: components["responses"]["Refused505C"];
+        };
+    };
+    updateApiScope: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                apiId: string;
+                scopeId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ApiScopePatch"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            400: components["responses"]["Refused400R"];
+            401: components["responses"]["Refused401D"];
+            403: components["responses"]["Refused403F"];
+            404: components["responses"]["Refused404I"];
+            408: components["responses"]["Refused408C"];
+            409: components["responses"]["Refused409J"];
+            413: components["responses"]["Refused413C"];
+            414: components["responses"]["Refused414C"];
+            417: components["responses"]["Refused417C"];
+            422: components["responses"]["Refused422C"];
+            429: components["responses"]["Refused429B"];
+            431: components["responses"]["Refused431C"];
+            500: components["responses"]["Refused500C"];
+            501: components["responses"]["Refused501C"];
+            503: components["responses"]["Refused503E"];
+            505: components["responses"]["Refused505C"];
+        };
+    };
+    listOrganizations: {
+        parameters: {
+            query?: {
+                page_size?: number;
+                /** @description The `next_token` of the page before. */
+                next_token?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrganizationList"];
+                };
+            };
+            400: components["responses"]["Refused400J"];
+            401: components["responses"]["Refused401D"];
+            403: components["responses"]["Refused403F"];
+            404: components["responses"]["Refused404F"];
+            408: components["responses"]["Refused408C"];
+            413: components["responses"]["Refused413C"];
+            414: components["responses"]["Refused414C"];
+            417: components["responses"]["Refused417C"];
+            429: components["responses"]["Refused429B"];
+            431: components["responses"]["Refused431C"];
+            500: components["responses"]["Refused500C"];
+            501: components["responses"]["Refused501C"];
+            503: components["responses"]["Refused503E"];
+            505: components["responses"]["Refused505C"];
+        };
+    };
+    createOrganization: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrganizationDraft"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrganizationAnswer"];
+                };
+            };
+            400: components["responses"]["Refused400L"];
+            401: components["responses"]["Refused401D"];
+            403: components["responses"]["Refused403F"];
+            404: components["responses"]["Refused404F"];
+            408: components["responses"]["Refused408C"];
+            409: components["responses"]["Refused409J"];
+            413: components["responses"]["Refused413C"];
+            414: components["responses"]["Refused414C"];
+            417: components["responses"]["Refused417C"];
+            422: components["responses"]["Refused422C"];
+            429: components["responses"]["Refused429B"];
+            431: components["responses"]["Refused431C"];
+            500: components["responses"]["Refused500C"];
+            501: components["responses"]["Refused501C"];
+            503: components["responses"]["Refused503E"];
+            505: components["responses"]["Refused505C"];
+        };
+    };
+    getOrganization: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrganizationAnswer"];
+                };
+            };
+            400: components["responses"]["Refused400M"];
+            401: components["responses"]["Refused401D"];
+            403: components["responses"]["Refused403F"];
+            404: components["responses"]["Refused404F"];
+            408: components["responses"]["Refused408C"];
+            413: components["responses"]["Refused413C"];
+            414: components["responses"]["Refused414C"];
+            417: components["responses"]["Refused417C"];
+            429: components["responses"]["Refused429B"];
+            431: components["responses"]["Refused431C"];
+            500: components["responses"]["Refused500C"];
+            501: components["responses"]["Refused501C"];
+            503: components["responses"]["Refused503E"];
+            505: components["responses"]["Refused505C"];
+        };
+    };
+    updateOrganization: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrganizationPatch"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrganizationAnswer"];
+                };
+            };
+            400: components["responses"]["Refused400L"];
+            401: components["responses"]["Refused401D"];
+            403: components["responses"]["Refused403F"];
+            404: components["responses"]["Refused404F"];
+            408: components["responses"]["Refused408C"];
+            409: components["responses"]["Refused409J"];
+            413: components["responses"]["Refused413C"];
+            414: components["responses"]["Refused414C"];
+            417: components["responses"]["Refused417C"];
+            422: components["responses"]["Refused422C"];
+            429: components["responses"]["Refused429B"];
+            431: components["responses"]["Refused431C"];
+            500: components["responses"]["Refused500C"];
+            501: components["responses"]["Refused501C"];
+            503: components["responses"]["Refused503E"];
+            505: components["responses"]["Refused505C"];
+        };
+    };
+    listManagedUsers: {
+        parameters: {
+            query?: {
+                page_size?: number;
+                /** @description The `next_token` of the page before. */
+                next_token?: string;
+                org_code?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManagedUserList"];
+                };
+            };
+            400: components["responses"]["Refused400J"];
+            401: components["responses"]["Refused401D"];
+            403: components["responses"]["Refused403F"];
+            404: components["responses"]["Refused404F"];
+            408: components["responses"]["Refused408C"];
+            413: components["responses"]["Refused413C"];
+            414: components["responses"]["Refused414C"];
+            417: components["responses"]["Refused417C"];
+            429: components["responses"]["Refused429B"];
+            431: components["responses"]["Refused431C"];
+            500: components["responses"]["Refused500C"];
+            501: components["responses"]["Refused501C"];
+            503: components["responses"]["Refused503E"];
+            505: components["responses"]["Refused505C"];
+        };
+    };
+    createManagedUser: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ManagedUserDraft"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManagedUserAnswer"];
+                };
+            };
+            400: components["responses"]["Refused400L"];
+            401: components["responses"]["Refused401D"];
+            403: components["responses"]["Refused403F"];
+            404: components["responses"]["Refused404F"];
+            408: components["responses"]["Refused408C"];
+            409: components["responses"]["Refused409K"];
+            413: components["responses"]["Refused413C"];
+            414: components["responses"]["Refused414C"];
+            417: components["responses"]["Refused417C"];
+            422: components["responses"]["Refused422C"];
+            429: components["responses"]["Refused429B"];
+            431: components["responses"]["Refused431C"];
+            500: components["responses"]["Refused500C"];
+            501: components["responses"]["Refused501C"];
+            503: components["responses"]["Refused503E"];
+            505: components["responses"]["Refused505C"];
+        };
+    };
+    getManagedUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                userId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManagedUserAnswer"];
+                };
+            };
+            400: components["responses"]["Refused400M"];
+            401: components["responses"]["Refused401D"];
+            403: components["responses"]["Refused403F"];
+            404: components["responses"]["Refused404J"];
+            408: components["responses"]["Refused408C"];
+            413: components["responses"]["Refused413C"];
+            414: components["responses"]["Refused414C"];
+            417: components["responses"]["Refused417C"];
+            429: components["responses"]["Refused429B"];
+            431: components["responses"]["Refused431C"];
+            500: components["responses"]["Refused500C"];
+            501: components["responses"]["Refused501C"];
+            503: components["responses"]["Refused503E"];
+            505: components["responses"]["Refused505C"];
+        };
+    };
+    updateManagedUser: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                userId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ManagedUserPatch"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManagedUserAnswer"];
+                };
+            };
+            400: components["responses"]["Refused400L"];
+            401: components["responses"]["Refused401D"];
+            403: components["responses"]["Refused403F"];
+            404: components["responses"]["Refused404J"];
+            408: components["responses"]["Refused408C"];
+            409: components["responses"]["Refused409L"];
+            413: components["responses"]["Refused413C"];
+            414: components["responses"]["Refused414C"];
+            417: components["responses"]["Refused417C"];
+            422: components["responses"]["Refused422C"];
+            429: components["responses"]["Refused429B"];
+            431: components["responses"]["Refused431C"];
+            500: components["responses"]["Refused500C"];
+            501: components["responses"]["Refused501C"];
+            503: components["responses"]["Refused503E"];
+            505: components["responses"]["Refused505C"];
+        };
+    };
+    listPlans: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanList"];
+                };
+            };
+            400: components["responses"]["Refused400M"];
+            401: components["responses"]["Refused401D"];
+            403: components["responses"]["Refused403F"];
+            404: components["responses"]["Refused404F"];
+            408: components["responses"]["Refused408C"];
+            413: components["responses"]["Refused413C"];
+            414: components["responses"]["Refused414C"];
+            417: components["responses"]["Refused417C"];
+            429: components["responses"]["Refused429B"];
+            431: components["responses"]["Refused431C"];
+            500: components["responses"]["Refused500C"];
+            501: components["responses"]["Refused501C"];
+            503: components["responses"]["Refused503E"];
+            505: components["responses"]["Refused505C"];
+        };
+    };
+    createPlan: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanDraft"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            201: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanAnswer"];
+                };
+            };
+            400: components["responses"]["Refused400L"];
+            401: components["responses"]["Refused401D"];
+            403: components["responses"]["Refused403F"];
+            404: components["responses"]["Refused404F"];
+            408: components["responses"]["Refused408C"];
+            409: components["responses"]["Refused409J"];
+            413: components["responses"]["Refused413C"];
+            414: components["responses"]["Refused414C"];
+            417: components["responses"]["Refused417C"];
+            422: components["responses"]["Refused422C"];
+            429: components["responses"]["Refused429B"];
+            431: components["responses"]["Refused431C"];
+            500: components["responses"]["Refused500C"];
+            501: components["responses"]["Refused501C"];
+            503: components["responses"]["Refused503E"];
+            505: components["responses"]["Refused505C"];
+        };
+    };
+    getPlan: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                planId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanAnswer"];
+                };
+            };
+            400: components["responses"]["Refused400M"];
+            401: components["responses"]["Refused401D"];
+            403: components["responses"]["Refused403F"];
+            404: components["responses"]["Refused404K"];
+            408: components["responses"]["Refused408C"];
+            413: components["responses"]["Refused413C"];
+            414: components["responses"]["Refused414C"];
+            417: components["responses"]["Refused417C"];
+            429: components["responses"]["Refused429B"];
+            431: components["responses"]["Refused431C"];
+            500: components["responses"]["Refused500C"];
+            501: components["responses"]["Refused501C"];
+            503: components["responses"]["Refused503E"];
+            505: components["responses"]["Refused505C"];
+        };
+    };
+    deletePlan: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                planId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            400: components["responses"]["Refused400T"];
+            401: components["responses"]["Refused401D"];
+            403: components["responses"]["Refused403F"];
+            404: components["responses"]["Refused404K"];
+            408: components["responses"]["Refused408C"];
+            409: components["responses"]["Refused409J"];
+            413: components["responses"]["Refused413C"];
+            414: components["responses"]["Refused414C"];
+            417: components["responses"]["Refused417C"];
+            422: components["responses"]["Refused422C"];
+            429: components["responses"]["Refused429B"];
+            431: components["responses"]["Refused431C"];
+            500: components["responses"]["Refused500C"];
+            501: components["responses"]["Refused501C"];
+            503: components["responses"]["Refused503E"];
+            505: components["responses"]["Refused505C"];
+        };
+    };
+    updatePlan: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description Makes it safe to send this call again: a text of the caller's own, new for each change, such
+                 *     as a UUID. Visible ASCII characters without spaces.
+                 * @example 6f1c2b0e-3d1a-4e0b-9a57-2f6f0f6a1f43
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
+            path: {
+                planId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanPatch"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "idempotency-replayed": components["headers"]["IdempotencyReplayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanAnswer"];
+                };
+            };
+            400: components["responses"]["Refused400L"];
+            401: components["responses"]["Refused401D"];
+            403: components["responses"]["Refused403F"];
+            404: components["responses"]["Refused404K"];
+            408: components["responses"]["Refused408C"];
+            409: components["responses"]["Refused409J"];
+            413: components["responses"]["Refused413C"];
+            414: components["responses"]["Refused414C"];
+            417: components["responses"]["Refused417C"];
+            422: components["responses"]["Refused422C"];
+            429: components["responses"]["Refused429B"];
+            431: components["responses"]["Refused431C"];
+            500: components["responses"]["Refused500C"];
+            501: components["responses"]["Refused501C"];
+            503: components["responses"]["Refused503E"];
+            505: components["responses"]["Refused505C"];
+        };
+    };
     uploadCohort: {
         parameters: {
             query?: {
@@ -4527,23 +7588,23 @@ export interface operations {
                     "application/json": components["schemas"]["CohortUploaded"];
                 };
             };
-            400: components["responses"]["Refused400J"];
-            401: components["responses"]["Refused401D"];
-            403: components["responses"]["Refused403F"];
-            404: components["responses"]["Refused404F"];
-            408: components["responses"]["Refused408C"];
-            409: components["responses"]["Refused409G"];
-            413: components["responses"]["Refused413C"];
-            414: components["responses"]["Refused414C"];
+            400: components["responses"]["Refused400U"];
+            401: components["responses"]["Refused401E"];
+            403: components["responses"]["Refused403G"];
+            404: components["responses"]["Refused404L"];
+            408: components["responses"]["Refused408D"];
+            409: components["responses"]["Refused409M"];
+            413: components["responses"]["Refused413D"];
+            414: components["responses"]["Refused414D"];
             415: components["responses"]["Refused415C"];
-            417: components["responses"]["Refused417C"];
-            422: components["responses"]["Refused422C"];
-            429: components["responses"]["Refused429B"];
-            431: components["responses"]["Refused431C"];
-            500: components["responses"]["Refused500C"];
-            501: components["responses"]["Refused501C"];
-            503: components["responses"]["Refused503E"];
-            505: components["responses"]["Refused505C"];
+            417: components["responses"]["Refused417D"];
+            422: components["responses"]["Refused422D"];
+            429: components["responses"]["Refused429C"];
+            431: components["responses"]["Refused431D"];
+            500: components["responses"]["Refused500D"];
+            501: components["responses"]["Refused501D"];
+            503: components["responses"]["Refused503F"];
+            505: components["responses"]["Refused505D"];
         };
     };
     listCohort: {
@@ -4585,20 +7646,20 @@ export interface operations {
                     "application/json": components["schemas"]["PatientList"];
                 };
             };
-            400: components["responses"]["Refused400K"];
-            401: components["responses"]["Refused401D"];
-            403: components["responses"]["Refused403F"];
-            404: components["responses"]["Refused404F"];
-            408: components["responses"]["Refused408C"];
-            413: components["responses"]["Refused413C"];
-            414: components["responses"]["Refused414C"];
-            417: components["responses"]["Refused417C"];
-            429: components["responses"]["Refused429C"];
-            431: components["responses"]["Refused431C"];
-            500: components["responses"]["Refused500C"];
-            501: components["responses"]["Refused501C"];
-            503: components["responses"]["Refused503E"];
-            505: components["responses"]["Refused505C"];
+            400: components["responses"]["Refused400V"];
+            401: components["responses"]["Refused401E"];
+            403: components["responses"]["Refused403G"];
+            404: components["responses"]["Refused404L"];
+            408: components["responses"]["Refused408D"];
+            413: components["responses"]["Refused413D"];
+            414: components["responses"]["Refused414D"];
+            417: components["responses"]["Refused417D"];
+            429: components["responses"]["Refused429D"];
+            431: components["responses"]["Refused431D"];
+            500: components["responses"]["Refused500D"];
+            501: components["responses"]["Refused501D"];
+            503: components["responses"]["Refused503F"];
+            505: components["responses"]["Refused505D"];
         };
     };
     listEmployers: {
@@ -4749,7 +7810,7 @@ export interface operations {
             403: components["responses"]["Refused403B"];
             404: components["responses"]["Refused404B"];
             408: components["responses"]["Refused408A"];
-            409: components["responses"]["Refused409H"];
+            409: components["responses"]["Refused409N"];
             413: components["responses"]["Refused413A"];
             414: components["responses"]["Refused414A"];
             415: components["responses"]["Refused415A"];
@@ -4910,7 +7971,7 @@ export interface operations {
             403: components["responses"]["Refused403B"];
             404: components["responses"]["Refused404B"];
             408: components["responses"]["Refused408A"];
-            409: components["responses"]["Refused409I"];
+            409: components["responses"]["Refused409O"];
             413: components["responses"]["Refused413A"];
             414: components["responses"]["Refused414A"];
             415: components["responses"]["Refused415A"];
@@ -4966,9 +8027,9 @@ export interface operations {
             400: components["responses"]["Refused400C"];
             401: components["responses"]["Refused401B"];
             403: components["responses"]["Refused403B"];
-            404: components["responses"]["Refused404G"];
+            404: components["responses"]["Refused404M"];
             408: components["responses"]["Refused408A"];
-            409: components["responses"]["Refused409J"];
+            409: components["responses"]["Refused409P"];
             413: components["responses"]["Refused413A"];
             414: components["responses"]["Refused414A"];
             415: components["responses"]["Refused415A"];
@@ -5018,7 +8079,7 @@ export interface operations {
             400: components["responses"]["Refused400D"];
             401: components["responses"]["Refused401B"];
             403: components["responses"]["Refused403B"];
-            404: components["responses"]["Refused404G"];
+            404: components["responses"]["Refused404M"];
             408: components["responses"]["Refused408A"];
             413: components["responses"]["Refused413A"];
             414: components["responses"]["Refused414A"];
@@ -5067,7 +8128,7 @@ export interface operations {
             400: components["responses"]["Refused400E"];
             401: components["responses"]["Refused401B"];
             403: components["responses"]["Refused403B"];
-            404: components["responses"]["Refused404G"];
+            404: components["responses"]["Refused404M"];
             408: components["responses"]["Refused408A"];
             409: components["responses"]["Refused409A"];
             413: components["responses"]["Refused413A"];
@@ -5119,7 +8180,7 @@ export interface operations {
             400: components["responses"]["Refused400E"];
             401: components["responses"]["Refused401B"];
             403: components["responses"]["Refused403B"];
-            404: components["responses"]["Refused404H"];
+            404: components["responses"]["Refused404N"];
             408: components["responses"]["Refused408A"];
             409: components["responses"]["Refused409A"];
             413: components["responses"]["Refused413A"];
@@ -5172,9 +8233,9 @@ export interface operations {
             400: components["responses"]["Refused400E"];
             401: components["responses"]["Refused401B"];
             403: components["responses"]["Refused403B"];
-            404: components["responses"]["Refused404G"];
+            404: components["responses"]["Refused404M"];
             408: components["responses"]["Refused408A"];
-            409: components["responses"]["Refused409K"];
+            409: components["responses"]["Refused409Q"];
             413: components["responses"]["Refused413A"];
             414: components["responses"]["Refused414A"];
             417: components["responses"]["Refused417A"];
@@ -5209,8 +8270,8 @@ export interface operations {
                     "application/json": components["schemas"]["GateVerdict"];
                 };
             };
-            400: components["responses"]["Refused400L"];
-            401: components["responses"]["Refused401E"];
+            400: components["responses"]["Refused400W"];
+            401: components["responses"]["Refused401F"];
             408: components["responses"]["Refused408A"];
             413: components["responses"]["Refused413A"];
             414: components["responses"]["Refused414A"];
@@ -5219,7 +8280,7 @@ export interface operations {
             431: components["responses"]["Refused431A"];
             500: components["responses"]["Refused500A"];
             501: components["responses"]["Refused501A"];
-            503: components["responses"]["Refused503F"];
+            503: components["responses"]["Refused503G"];
             505: components["responses"]["Refused505A"];
         };
     };
@@ -5246,8 +8307,8 @@ export interface operations {
                     "application/json": components["schemas"]["GateVerdicts"];
                 };
             };
-            400: components["responses"]["Refused400L"];
-            401: components["responses"]["Refused401E"];
+            400: components["responses"]["Refused400W"];
+            401: components["responses"]["Refused401F"];
             408: components["responses"]["Refused408A"];
             413: components["responses"]["Refused413A"];
             414: components["responses"]["Refused414A"];
@@ -5256,7 +8317,7 @@ export interface operations {
             431: components["responses"]["Refused431A"];
             500: components["responses"]["Refused500A"];
             501: components["responses"]["Refused501A"];
-            503: components["responses"]["Refused503F"];
+            503: components["responses"]["Refused503G"];
             505: components["responses"]["Refused505A"];
         };
     };
@@ -5291,18 +8352,18 @@ export interface operations {
                     "application/json": components["schemas"]["Introspection"];
                 };
             };
-            400: components["responses"]["Refused400M"];
-            401: components["responses"]["Refused401F"];
-            408: components["responses"]["Refused408D"];
-            413: components["responses"]["Refused413D"];
-            414: components["responses"]["Refused414D"];
+            400: components["responses"]["Refused400X"];
+            401: components["responses"]["Refused401G"];
+            408: components["responses"]["Refused408E"];
+            413: components["responses"]["Refused413E"];
+            414: components["responses"]["Refused414E"];
             415: components["responses"]["Refused415D"];
-            417: components["responses"]["Refused417D"];
-            431: components["responses"]["Refused431D"];
-            500: components["responses"]["Refused500D"];
-            501: components["responses"]["Refused501D"];
-            503: components["responses"]["Refused503G"];
-            505: components["responses"]["Refused505D"];
+            417: components["responses"]["Refused417E"];
+            431: components["responses"]["Refused431E"];
+            500: components["responses"]["Refused500E"];
+            501: components["responses"]["Refused501E"];
+            503: components["responses"]["Refused503H"];
+            505: components["responses"]["Refused505E"];
         };
     };
     gateNginx: {
@@ -5310,7 +8371,7 @@ export interface operations {
             query?: {
                 /** @description What the guarded request needs, with AND, OR and brackets; absent, nothing. */
                 scopes?: components["parameters"]["GateScopes"];
-                /** @description The API that the guarded request is for. There is one. */
+                /** @description The id or the audience of the API that the guarded request is for. */
                 api?: components["parameters"]["GateApi"];
                 /** @description How many requests of the key's limit it counts as. */
                 cost?: components["parameters"]["GateCost"];
@@ -5336,13 +8397,14 @@ export interface operations {
                     ratelimit: components["headers"]["RateLimit"];
                     "x-auth-key-id": components["headers"]["AuthKeyId"];
                     "x-auth-employer-id": components["headers"]["AuthEmployerId"];
+                    "x-auth-user-id": components["headers"]["AuthUserId"];
                     "x-auth-scopes": components["headers"]["AuthScopes"];
                     "x-auth-rule": components["headers"]["AuthRule"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            400: components["responses"]["Refused400N"];
+            400: components["responses"]["Refused400Y"];
             /** @description It carries no key, or none that is good. */
             401: {
                 headers: {
@@ -5373,15 +8435,15 @@ export interface operations {
                 };
                 content?: never;
             };
-            408: components["responses"]["Refused408E"];
-            413: components["responses"]["Refused413E"];
-            414: components["responses"]["Refused414E"];
-            417: components["responses"]["Refused417E"];
-            431: components["responses"]["Refused431E"];
-            500: components["responses"]["Refused500E"];
-            501: components["responses"]["Refused501E"];
-            503: components["responses"]["Refused503H"];
-            505: components["responses"]["Refused505E"];
+            408: components["responses"]["Refused408F"];
+            413: components["responses"]["Refused413F"];
+            414: components["responses"]["Refused414F"];
+            417: components["responses"]["Refused417F"];
+            431: components["responses"]["Refused431F"];
+            500: components["responses"]["Refused500F"];
+            501: components["responses"]["Refused501F"];
+            503: components["responses"]["Refused503I"];
+            505: components["responses"]["Refused505F"];
         };
     };
     gateForward: {
@@ -5389,7 +8451,7 @@ export interface operations {
             query?: {
                 /** @description What the guarded request needs, with AND, OR and brackets; absent, nothing. */
                 scopes?: components["parameters"]["GateScopes"];
-                /** @description The API that the guarded request is for. There is one. */
+                /** @description The id or the audience of the API that the guarded request is for. */
                 api?: components["parameters"]["GateApi"];
                 /** @description How many requests of the key's limit it counts as. */
                 cost?: components["parameters"]["GateCost"];
@@ -5415,25 +8477,26 @@ export interface operations {
                     ratelimit: components["headers"]["RateLimit"];
                     "x-auth-key-id": components["headers"]["AuthKeyId"];
                     "x-auth-employer-id": components["headers"]["AuthEmployerId"];
+                    "x-auth-user-id": components["headers"]["AuthUserId"];
                     "x-auth-scopes": components["headers"]["AuthScopes"];
                     "x-auth-rule": components["headers"]["AuthRule"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            400: components["responses"]["Refused400O"];
-            401: components["responses"]["Refused401G"];
-            403: components["responses"]["Refused403G"];
-            408: components["responses"]["Refused408E"];
-            413: components["responses"]["Refused413E"];
-            414: components["responses"]["Refused414E"];
-            417: components["responses"]["Refused417E"];
-            429: components["responses"]["Refused429D"];
-            431: components["responses"]["Refused431E"];
-            500: components["responses"]["Refused500E"];
-            501: components["responses"]["Refused501E"];
-            503: components["responses"]["Refused503I"];
-            505: components["responses"]["Refused505E"];
+            400: components["responses"]["Refused400Z"];
+            401: components["responses"]["Refused401H"];
+            403: components["responses"]["Refused403H"];
+            408: components["responses"]["Refused408F"];
+            413: components["responses"]["Refused413F"];
+            414: components["responses"]["Refused414F"];
+            417: components["responses"]["Refused417F"];
+            429: components["responses"]["Refused429E"];
+            431: components["responses"]["Refused431F"];
+            500: components["responses"]["Refused500F"];
+            501: components["responses"]["Refused501F"];
+            503: components["responses"]["Refused503J"];
+            505: components["responses"]["Refused505F"];
         };
     };
     gateEnvoy: {
@@ -5459,25 +8522,26 @@ export interface operations {
                     ratelimit: components["headers"]["RateLimit"];
                     "x-auth-key-id": components["headers"]["AuthKeyId"];
                     "x-auth-employer-id": components["headers"]["AuthEmployerId"];
+                    "x-auth-user-id": components["headers"]["AuthUserId"];
                     "x-auth-scopes": components["headers"]["AuthScopes"];
                     "x-auth-rule": components["headers"]["AuthRule"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            400: components["responses"]["Refused400O"];
-            401: components["responses"]["Refused401G"];
-            403: components["responses"]["Refused403G"];
-            408: components["responses"]["Refused408E"];
-            413: components["responses"]["Refused413E"];
-            414: components["responses"]["Refused414E"];
-            417: components["responses"]["Refused417E"];
-            429: components["responses"]["Refused429D"];
-            431: components["responses"]["Refused431E"];
-            500: components["responses"]["Refused500E"];
-            501: components["responses"]["Refused501E"];
-            503: components["responses"]["Refused503I"];
-            505: components["responses"]["Refused505E"];
+            400: components["responses"]["Refused400Z"];
+            401: components["responses"]["Refused401H"];
+            403: components["responses"]["Refused403H"];
+            408: components["responses"]["Refused408F"];
+            413: components["responses"]["Refused413F"];
+            414: components["responses"]["Refused414F"];
+            417: components["responses"]["Refused417F"];
+            429: components["responses"]["Refused429E"];
+            431: components["responses"]["Refused431F"];
+            500: components["responses"]["Refused500F"];
+            501: components["responses"]["Refused501F"];
+            503: components["responses"]["Refused503J"];
+            505: components["responses"]["Refused505F"];
         };
     };
     listGateTokens: {
@@ -5570,7 +8634,7 @@ export interface operations {
             403: components["responses"]["Refused403B"];
             404: components["responses"]["Refused404B"];
             408: components["responses"]["Refused408A"];
-            409: components["responses"]["Refused409L"];
+            409: components["responses"]["Refused409R"];
             413: components["responses"]["Refused413A"];
             414: components["responses"]["Refused414A"];
             415: components["responses"]["Refused415A"];
@@ -5586,7 +8650,7 @@ export interface operations {
     getGateRules: {
         parameters: {
             query?: {
-                /** @description The API that the guarded request is for. There is one. */
+                /** @description The id or the audience of the API that the guarded request is for. */
                 api?: components["parameters"]["GateApi"];
             };
             header?: {
@@ -5631,7 +8695,7 @@ export interface operations {
     setGateRules: {
         parameters: {
             query?: {
-                /** @description The API that the guarded request is for. There is one. */
+                /** @description The id or the audience of the API that the guarded request is for. */
                 api?: components["parameters"]["GateApi"];
             };
             header?: {
@@ -5724,7 +8788,7 @@ export interface operations {
             400: components["responses"]["Refused400E"];
             401: components["responses"]["Refused401B"];
             403: components["responses"]["Refused403B"];
-            404: components["responses"]["Refused404I"];
+            404: components["responses"]["Refused404O"];
             408: components["responses"]["Refused408A"];
             409: components["responses"]["Refused409A"];
             413: components["responses"]["Refused413A"];
@@ -5777,7 +8841,7 @@ export interface operations {
             403: components["responses"]["Refused403B"];
             404: components["responses"]["Refused404B"];
             408: components["responses"]["Refused408A"];
-            409: components["responses"]["Refused409M"];
+            409: components["responses"]["Refused409S"];
             413: components["responses"]["Refused413A"];
             414: components["responses"]["Refused414A"];
             417: components["responses"]["Refused417A"];

@@ -7,6 +7,7 @@ CREATE TABLE api (
     audience        TEXT NOT NULL,
     key_prefix      TEXT NOT NULL,
     credential      TEXT NOT NULL,    -- the header field, in lower case; authorization: as Bearer
+    holds_imported  BIGINT NOT NULL,  -- some keys have texts of another system
     next_scope      BIGINT NOT NULL,
     places          TEXT NOT NULL,    -- "+DE +AT -RU ?"; empty: anywhere
     created_at_ms   BIGINT NOT NULL,
@@ -57,4 +58,5 @@ ALTER TABLE api_key ADD COLUMN places TEXT NOT NULL DEFAULT '';
 ALTER TABLE api_key ADD COLUMN metadata TEXT NOT NULL DEFAULT '';
 CREATE INDEX api_key_by_api ON api_key (api_id, created_at_ms, id);
 CREATE INDEX api_key_by_age ON api_key (created_at_ms, id);
-CREATE INDEX api_key_by_owner ON api_key (owner_id);
+CREATE INDEX api_key_by_owner ON api_key (owner_id, created_at_ms, id);
+CREATE INDEX api_key_of_employer_by_age ON api_key (employer_id, created_at_ms, id);

@@ -191,6 +191,21 @@ class Reading {
   }
 }
 
+/** A refusal under /api/v1, which has a form of its own. */
+function readManagement(reading: Reading, exchange: Exchange): void {
+  const body = reading.json() as { errors?: { code: ErrorCode; message: string; request_id: string }[] } | undefined;
+  const [error, second] = body?.errors ?? [];
+  if (!error) return;
+  reading.expect(second === undefined, "there are several errors");
+  reading.expect(error.code in errors, `there is no error ${error.code}`);
+  reach(error.code);
+  reading.expect(error.request_id === reading.field("x-request-id"), "request_id is not x-request-id");
+  for (const needed of { 401: ["www-authenticate"], 405: ["allow"], 429: ["retry-after", "ratelimit-reset"], 503: ["retry-after"] }[exchange.status] ?? [])
+    reading.expect(reading.field(needed) !== undefined, `${exchange.status} lacks ${needed}`);
+  const reset = reading.field("ratelimit-reset");
+  if (reset !== undefined) reading.expect(/^[1-9]\d*$/.test(reset), `ratelimit-reset is ${reset}`);
+}
+
 function decodes(path: string, instance: string): boolean {
   try {
     return decodeURIComponent(path) === instance;
@@ -217,10 +232,11 @@ function readOperation(reading: Reading, exchange: Exchange, operation: Operatio
     return;
   }
   const type = (reading.field("content-type") ?? "").split(";")[0] ?? "";
-  const isOauth = type === "application/json" && types.includes(type);
-  if (exchange.status >= 400 && !isOauth) reading.problem(exchange.target?.split("?")[0]);
+  const isOther = type === "application/json" && types.includes(type);
+  if (exchange.status >= 400 && !isOther) reading.problem(exchange.target?.split("?")[0]);
   reading.expect(types.includes(type), `content-type is ${type}, declared are ${types.join(", ")}`);
   if (!types.includes(type)) return;
+  if (exchange.status >= 400 && isOther && exchange.target?.startsWith("/api/v1")) readManagement(reading, exchange);
   const at = reference["$ref"] ? (reference["$ref"] as string).slice(1) : `${pointer}/responses/${exchange.status}`;
   const value = type.endsWith("json") ? reading.json() : exchange.body;
   reading.faults.push(...faultsOf(`${at}/content/${escape(type)}/schema`, value));
@@ -247,7 +263,7 @@ function readAccepted(reading: Reading, exchange: Exchange, operation: Operation
 }
 
 /** The pages for people are no part of the contract, and have rules of their own. */
-const ofPages = /^\/($|sign-in$|sign-out$|reset-password$|account($|\/)|assets\/|employer($|\/))/;
+const ofPages = /^\/($|sign-in$|sign-out$|reset-password$|account($|\/)|docs\/troubleshooting$|assets\/|employer($|\/))/;
 
 const CONTENT_SECURITY = ["default-src 'none'", "style-src 'self'", "script-src 'self'", "img-src 'self'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'"];
 

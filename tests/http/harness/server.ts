@@ -148,7 +148,8 @@ export class Instance {
   /** One statement, past the server; each row is a line, its columns are parted by "|". */
   sql(statement: string): string[] {
     if (this.#isPostgres) return postgres.sql(this.database, statement);
-    const output = execFileSync("sqlite3", ["-readonly", this.database.slice("sqlite:".length), statement], { encoding: "utf8" });
+    const how = /^\s*SELECT/i.test(statement) ? ["-readonly"] : ["-cmd", ".timeout 5000"];
+    const output = execFileSync("sqlite3", [...how, this.database.slice("sqlite:".length), statement], { encoding: "utf8" });
     return output.split("\n").filter((line) => line !== "");
   }
 

@@ -478,6 +478,7 @@ static const char *sample_text(enum setting setting)
         {SETTING_database_url, "sqlite:/srv/other.db"},
         {SETTING_key_file, "/etc/sallyport/instance.key"},
         {SETTING_audit_archive_folder, "/srv/sallyport/audit"},
+        {SETTING_geoip_database, "/srv/GeoLite2-Country.mmdb"},
         {SETTING_instance_key, "a key is judged when it is used"},
         {SETTING_environment, "staging"},
         {SETTING_admin_email, "root@example.org"},

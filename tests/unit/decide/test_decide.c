@@ -12,7 +12,7 @@ struct call {
     struct decide_facts facts;
     struct meters meters;
     struct net_cidr cidr;
-    struct country country;
+    struct places places;
     bool is_unknown;
 };
 
@@ -26,7 +26,6 @@ static struct call a_call(void)
                 .employer_is_active = true,
                 .employer_is_approved = true,
                 .n_cidrs = 1,
-                .n_countries = 1,
                 .scopes = scope_parse(S("cohort:read cohort:write")),
                 .rate = {120, 60 * SECOND_MS, RATE_GCRA}},
         .facts = {.now = {NOW_MS, INT64_C(1000000) * NOW_MS},
@@ -36,7 +35,7 @@ static struct call a_call(void)
                   .country = {{'F', 'R'}},
                   .wanted = scope_parse(S("cohort:read")),
                   .cost = 1},
-        .country = {{'F', 'R'}},
+        .places = places_parse(S("+FR")),
     };
 
     assert_true(net_addr_parse(S("192.0.2.7"), &c.facts.client));
@@ -49,7 +48,7 @@ static struct verdict decided(struct call *c)
     struct meters after;
 
     c->key.cidrs = &c->cidr;
-    c->key.countries = &c->country;
+    c->key.places = &c->places;
     struct verdict v = decide(c->is_unknown ? NULL : &c->key, &c->facts, c->meters, &after);
     c->meters = after;
     return v;
@@ -455,16 +454,18 @@ static void an_unknown_address_passes_no_address_rule(void **state)
     assert_decided(c, E_OK);
 }
 
-static void an_unknown_country_passes_no_country_rule(void **state)
+static void an_unknown_country_passes_no_list_of_allowed_ones(void **state)
 {
     struct call c = a_call();
 
     (void)state;
     c.facts.country = (struct country){{0}};
     assert_decided(c, E_GEO_NOT_ALLOWED);
-    c.country = (struct country){{0}};
-    assert_decided(c, E_GEO_NOT_ALLOWED);
-    c.key.n_countries = 0;
+    c.places = places_parse(S("-US"));
+    assert_decided(c, E_OK);
+    c.places = places_parse(S("+FR ?"));
+    assert_decided(c, E_OK);
+    c.places = places_parse(S(""));
     assert_decided(c, E_OK);
 }
 
@@ -530,7 +531,7 @@ int main(void)
         cmocka_unit_test(a_missing_version_is_refused_only_where_it_is_required),
         cmocka_unit_test(every_fault_of_the_text_makes_the_key_invalid),
         cmocka_unit_test(an_unknown_address_passes_no_address_rule),
-        cmocka_unit_test(an_unknown_country_passes_no_country_rule),
+        cmocka_unit_test(an_unknown_country_passes_no_list_of_allowed_ones),
         cmocka_unit_test(a_route_may_want_several_scopes_or_none),
         cmocka_unit_test(an_unknown_key_leaves_the_meters_as_they_were),
         cmocka_unit_test(the_same_values_give_the_same_verdict),
