@@ -5,8 +5,10 @@
     contracts/generate.py snapshot OUT    the same, indented: openapi.enterprise.v1.json
     contracts/generate.py errors-md OUT   docs/errors.md
     contracts/generate.py errors-ts OUT   sdk/typescript/src/errors.generated.ts
+    contracts/generate.py troubleshooting-md OUT   docs/troubleshooting.md
 
-Reads openapi.yaml, errors.def, management_messages.def and scopes.def from its own folder. OUT of "-" is standard output.
+Reads openapi.yaml, errors.def, symptoms.def, management_messages.def and scopes.def from its own
+folder. OUT of "-" is standard output.
 Exit code 1: the contract contradicts itself; each contradiction is a line on standard error.
 """
 
@@ -100,6 +102,17 @@ def read_def(name, macro, columns):
     return rows
 
 
+def read_symptoms():
+    """symptoms.def: calls of macros, which are Python's calls as well."""
+    tree = ast.parse(re.sub(r"/\*.*?\*/", "", read("symptoms.def"), flags=re.S))
+    symptoms = {}
+    for statement in tree.body:
+        name, *parts = statement.value.args
+        symptoms[ast.literal_eval(name)] = {
+            part.func.id: [ast.literal_eval(text) for text in part.args] for part in parts}
+    return symptoms
+
+
 class Contract:
     def __init__(self):
         self.faults = Faults()
@@ -110,6 +123,7 @@ class Contract:
             if status not in PHRASES:
                 self.faults.add(f"errors.def: {code} has status {status}, which has no name in generate.py")
             self.errors[code] = {"status": status, "message": message, "cause": cause, "fix": fix}
+        self.symptoms = read_symptoms()
         self.scopes = {scope: grants for _, scope, grants in read_def("scopes.def", "SCOPE", 3)}
         self.told = {code: status for code, status, _ in read_def("management_messages.def", "MESSAGE", 3)}
         self.doc = yaml.load(read("openapi.yaml"), UniqueKeyLoader)
@@ -160,7 +174,20 @@ class Contract:
         for code in self.errors:
             if code not in used:
                 self.faults.add(f"errors.def: {code} is answered by no operation of openapi.yaml")
+        self.check_symptoms()
         self.faults.stop_if_any()
+
+    def check_symptoms(self):
+        places = {}
+        for name, symptom in self.symptoms.items():
+            self.check_codes(symptom["CODES"], f"symptoms.def: {name}")
+            for code in symptom["CODES"]:
+                if code in places:
+                    self.faults.add(f"symptoms.def: {code} is at {places[code]} and at {name}")
+                places[code] = name
+        for code in self.errors:
+            if code not in places:
+                self.faults.add(f"symptoms.def: {code} is at no symptom")
 
     def check_refs(self, node, where):
         generated = {"#/components/schemas/Scope", "#/components/schemas/ErrorCode"}
@@ -175,7 +202,9 @@ class Contract:
                     target = target.get(step) if isinstance(target, dict) else None
                 if target is None:
                     self.faults.add(f"{where}: {ref} leads nowhere")
-            for item in node.values():
+            for name, item in node.items():
+                if item is None and " " in str(name):
+                    self.faults.add(f"{where}: a comma ends a text in braces; quote the text that ends with {name!r}")
                 self.check_refs(item, where)
 
     def codes_of(self, path, op, where):
@@ -315,7 +344,8 @@ class Contract:
             "`contracts/errors.def`; `sallyport explain CODE` and `GET /docs/errors/CODE` say the same.",
             "",
             "An error body is `application/problem+json`; `code` is what a program should look at, `hint` is for",
-            "the person who reads the log. Codes are never renamed or reused.",
+            "the person who reads the log. Codes are never renamed or reused. By what you see:",
+            "[troubleshooting.md](troubleshooting.md).",
         ]
         for status in sorted({e["status"] for e in self.errors.values()}):
             lines += ["", f"## {status} {PHRASES[status]}"]
@@ -334,6 +364,29 @@ class Contract:
                 if code in self.members:
                     names = ", ".join(f"`{name}`" for name in self.members[code])
                     lines.append(f"- Further members: {names}")
+        return "\n".join(lines) + "\n"
+
+    def troubleshooting_md(self):
+        lines = [
+            "# Troubleshooting",
+            "",
+            "By what you see. The `hint` in an answer is about that very request: read it first. The server",
+            "has this page at `/docs/troubleshooting`, and `sallyport explain` takes a code, a message or the",
+            "whole body of a refusal. Made by `contracts/generate.py troubleshooting-md` from",
+            "`contracts/symptoms.def`; every code by its status is in [errors.md](errors.md).",
+            "",
+        ]
+        for name in self.symptoms:
+            lines.append(f"- [{name}](#{re.sub('[^a-z]', '-', name.lower())})")
+        for name, symptom in self.symptoms.items():
+            said = ", ".join(f'"{text}"' for text in symptom["SAID"])
+            lines += ["", f"## {name}", "", symptom["SEEN"][0], "", f"Messages: {said}"]
+            for title, part in (("Causes", "CAUSES"), ("To check", "CHECKS"), ("To do", "FIXES")):
+                lines += ["", f"{title}:", ""] + [f"- {text}" for text in symptom[part]]
+            lines += ["", "| Code | Status | |", "| --- | --- | --- |"]
+            for code in symptom["CODES"]:
+                error = self.errors[code]
+                lines.append(f"| [`{code}`](errors.md#{code.lower()}) | {error['status']} | {error['message']} |")
         return "\n".join(lines) + "\n"
 
     def errors_ts(self):
@@ -368,6 +421,7 @@ def main(args):
         "snapshot": Contract.snapshot,
         "errors-md": Contract.errors_md,
         "errors-ts": Contract.errors_ts,
+        "troubleshooting-md": Contract.troubleshooting_md,
     }
     if len(args) != 2 or args[0] not in makers:
         sys.stderr.write(__doc__)

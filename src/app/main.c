@@ -10,7 +10,7 @@
 #include "app/cli.h"
 #include "app/columns.h"
 #include "app/doctor.h"
-#include "app/meta.h"
+#include "app/explain.h"
 #include "app/near.h"
 #include "app/reload.h"
 #include "base/banned.h"
@@ -292,36 +292,16 @@ static str suggested_codes(struct run *run, str text)
     return str_is_none(near.best) ? list : near.best;
 }
 
-static void write_explained(struct run *run, const struct err_info *info)
+static int explain_argument(struct run *run)
 {
-    struct json_out j = {&run->out};
-
-    if (!run->args.is_json) {
-        meta_write_error(&run->out, info);
-        return;
-    }
-    json_open_object(&j, STR_NONE);
-    json_put_text(&j, S("code"), info->code);
-    json_put_int(&j, S("status"), info->status);
-    json_put_text(&j, S("meaning"), info->message);
-    json_put_text(&j, S("cause"), info->cause);
-    json_put_text(&j, S("fix"), info->fix);
-    json_close_object(&j);
-}
-
-static int explain(struct run *run)
-{
-    const struct err_info *info = err_find(run->args.argument);
-
-    if (info) {
-        write_explained(run, info);
+    if (explain(&run->out, run->arena, run->args.argument, run->args.is_json))
         return finish(run, STDOUT_FILENO, CLI_DONE);
-    }
-    str codes = suggested_codes(run, run->args.argument);
+    bool is_word = !memchr(run->args.argument.p, ' ', run->args.argument.n);
+    str codes = is_word ? suggested_codes(run, run->args.argument) : STR_NONE;
     str mean = str_is_none(codes)
-                   ? S("; docs/errors.md lists them")
+                   ? S("; docs/errors.md and docs/troubleshooting.md list them")
                    : arena_printf(run->arena, "; did you mean %.*s?", STR_ARG(codes));
-    return complain(arena_printf(run->arena, "there is no error \"%.*s\"%.*s",
+    return complain(arena_printf(run->arena, "there is no error or message \"%.*s\"%.*s",
                                  STR_ARG(run->args.argument), STR_ARG(mean)));
 }
 
@@ -391,7 +371,7 @@ static int run_command(struct run *run)
     case CLI_READY:
         return ready(run);
     case CLI_EXPLAIN:
-        return explain(run);
+        return explain_argument(run);
     case CLI_COMPLETION:
         return print(run, cli_completion, S("there is completion for bash and zsh"));
     case CLI_MANUAL:

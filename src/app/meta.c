@@ -2,6 +2,7 @@
 #include "app/meta.h"
 
 #include "app/embedded.h"
+#include "app/explain.h"
 #include "decide/version.h"
 #include "http/reply.h"
 #include "store/store.h"
@@ -88,13 +89,6 @@ static enum err get_openapi(struct cx *cx, const struct http_req *req, struct ht
     return E_OK;
 }
 
-void meta_write_error(struct buf *out, const struct err_info *info)
-{
-    buf_printf(out, "%.*s (%d)\n\nMeaning: %.*s\nCause:   %.*s\nFix:     %.*s\n",
-               STR_ARG(info->code), info->status, STR_ARG(info->message), STR_ARG(info->cause),
-               STR_ARG(info->fix));
-}
-
 static enum err get_error(struct cx *cx, const struct http_req *req, struct http_reply *out)
 {
     const struct err_info *info = err_find(req->params[0]);
@@ -103,7 +97,7 @@ static enum err get_error(struct cx *cx, const struct http_req *req, struct http
         return fail(cx, E_NOT_FOUND, "There is no error of that code.");
     out->status = 200;
     out->content_type = S("text/plain; charset=utf-8");
-    meta_write_error(&out->body, info);
+    explain_error(&out->body, info);
     return E_OK;
 }
 

@@ -6,8 +6,4 @@
 
 extern const struct route meta_routes[];
 
-/* "API_KEY_EXPIRED (401)" and the lines Meaning, Cause and Fix: for people, here and in the
- * command line. */
-void meta_write_error(struct buf *out, const struct err_info *info);
-
 #endif

@@ -51,4 +51,8 @@ enum err key_get(struct cx *cx, const struct http_req *req, json_t **out);
 /* Name, prefix and suffix: which key this is. */
 void key_write_title(struct view *p, const json_t *key);
 
+/* ---- troubleshooting.c ---- */
+enum err console_get_troubleshooting(struct cx *cx, const struct http_req *req,
+                                     struct http_reply *out);
+
 #endif

@@ -163,6 +163,7 @@ const struct route console_routes[] = {
     {HTTP_GET, "/assets/console.css", OPEN, get_css, .is_instant = true},
     {HTTP_GET, "/assets/console.js", OPEN, get_js, .is_instant = true},
     {HTTP_GET, "/assets/icon.svg", OPEN, get_icon, .is_instant = true},
+    {HTTP_GET, "/docs/troubleshooting", OPEN, console_get_troubleshooting, .is_instant = true},
     {HTTP_GET, PATH_SIGN_IN, OPEN, console_get_sign_in, .is_instant = true},
     {HTTP_POST, PATH_SIGN_IN, OPEN, console_post_sign_in, .body_max_bytes = CONSOLE_FORM_MAX_BYTES},
     {HTTP_POST, "/sign-out", ROLE(MEMBER), console_post_sign_out,

@@ -253,6 +253,7 @@ async function pages({ admin }: Tenant): Promise<[string, string][]> {
     ["revoke", `/employer/api-keys/${upload.id}/revoke`],
     ["refusals", "/employer/refusals"],
     ["account", "/account"],
+    ["troubleshooting", "/docs/troubleshooting"],
     ["reset", "/reset-password?token=0"],
     ["lost", "/employer/nothing"],
   ];

@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
+import { errors } from "@sallyport/sdk";
+
 import { encode, hiddenOf, rawKeyOf, textOf, Visitor } from "./harness/pages.js";
 import { field, type Answer } from "./harness/raw.js";
 import { startServer, type Server } from "./harness/server.js";
@@ -62,6 +64,12 @@ test("who is not signed in is sent to the form, and from there to where they wan
   const form = await nobody.page("/sign-in?next=/employer/refusals");
   assert.equal(hiddenOf(form, "/sign-in")["next"], "/employer/refusals");
   leadsTo(await nobody.signIn(tenant.adminEmail, tenant.password, "/employer/refusals"), "/employer/refusals");
+});
+
+test("the page of symptoms is for everybody, and has every code", async () => {
+  const page = await new Visitor(server).page("/docs/troubleshooting");
+  for (const code of Object.keys(errors)) assert.ok(page.includes(`<a href="/docs/errors/${code}"><code>${code}</code></a>`), code);
+  for (const [, id] of page.matchAll(/href="#([^"]+)"/g)) assert.ok(id === "content" || page.includes(`<h2 id="${id}">`), id);
 });
 
 test("next leads to our own pages only", async () => {
