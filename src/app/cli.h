@@ -19,6 +19,7 @@ enum {
     CLI_GIVEN_MAX = 1000,    /* flags in one command */
     CLI_PASSWORD_BYTES = 20, /* of one that is made up: 100 random bits */
     CLI_PAGE_LIMIT = 1000,   /* the most the API gives at once */
+    CLI_MANAGED_PAGE = 500,  /* and under /api/v1 */
     CLI_BODY_MAX_BYTES = 64 * 1024 * 1024,
 };
 
@@ -209,10 +210,22 @@ void cli_show_sessions(struct cli_show *show, const json_t *answer);
 void cli_show_signed_out(struct cli_show *show, const json_t *answer);
 void cli_show_deactivated(struct cli_show *show, const json_t *answer);
 void cli_show_keys(struct cli_show *show, const json_t *answer);
+void cli_show_key_report(struct cli_show *show, const json_t *answer);
 void cli_show_new_key(struct cli_show *show, const json_t *answer);
 void cli_show_rotated_key(struct cli_show *show, const json_t *answer);
 void cli_show_revoked(struct cli_show *show, const json_t *answer);
 void cli_show_imported(struct cli_show *show, const json_t *answer);
+void cli_show_new_api(struct cli_show *show, const json_t *answer);
+void cli_show_apis(struct cli_show *show, const json_t *answer);
+void cli_show_changed_api(struct cli_show *show, const json_t *answer);
+void cli_show_deleted_api(struct cli_show *show, const json_t *answer);
+void cli_show_new_scope(struct cli_show *show, const json_t *answer);
+void cli_show_scopes(struct cli_show *show, const json_t *answer);
+void cli_show_deleted_scope(struct cli_show *show, const json_t *answer);
+void cli_show_new_plan(struct cli_show *show, const json_t *answer);
+void cli_show_plans(struct cli_show *show, const json_t *answer);
+void cli_show_deleted_plan(struct cli_show *show, const json_t *answer);
+void cli_show_set_plan(struct cli_show *show, const json_t *answer);
 void cli_show_new_gate_token(struct cli_show *show, const json_t *answer);
 void cli_show_gate_tokens(struct cli_show *show, const json_t *answer);
 void cli_show_gate_revoked(struct cli_show *show, const json_t *answer);

@@ -3,14 +3,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "app/cli.h"
+#include "app/cli_apis.h"
+#include "app/cli_form.h"
 #include "app/units.h"
 #include "base/banned.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "base/time.h"
 
-enum { PROBLEMS_MAX_BYTES = 64 * 1024, ID_MAX_BYTES = 64 };
+enum { PROBLEMS_MAX_BYTES = 64 * 1024 };
 
 /* ---- reading flags ---- */
 
@@ -38,111 +39,6 @@ void cli_problem(struct cli_form *form, const char *format, ...)
     buf_printf(&form->problems, "%s\n", text);
 }
 
-static str value(const struct cli_form *form, const char *flag)
-{
-    return cli_value(form->args, flag);
-}
-
-/* RFC 3986 section 2.3: all but the unreserved characters. */
-static str percent(struct arena *arena, str text)
-{
-    char *out = arena_alloc(arena, 3 * text.n + 1);
-    size_t n = 0;
-
-    for (size_t i = 0; i < text.n; i++) {
-        char c = text.p[i];
-        if (text_is_plain((str){&c, 1}, 1) || c == '~')
-            out[n++] = c;
-        else
-            n += (size_t)snprintf(out + n, 4, "%%%02X", (unsigned char)c);
-    }
-    return (str){out, n};
-}
-
-/* It goes into a header field, where a line end would be more than an id. */
-static str employer(struct cli_form *form)
-{
-    str id = value(form, "employer");
-
-    if (!str_is_none(id) && !text_is_plain(id, ID_MAX_BYTES))
-        cli_problem(form, "--employer must be an id, as shown by sallyport employers list");
-    return id;
-}
-
-/* An instant, or a time from now. Absent: 0. */
-static int64_t instant(struct cli_form *form, const char *flag)
-{
-    str text = value(form, flag);
-    int64_t at_ms = 0;
-
-    if (str_is_none(text) || time_parse(text, &at_ms))
-        return at_ms;
-    if (duration_parse(text, &at_ms))
-        return form->inputs->now_ms + at_ms;
-    cli_problem(form,
-                "--%s must be an instant like 2030-01-31T00:00:00Z, or a time from now like 90d",
-                flag);
-    return 0;
-}
-
-static void put_texts(struct cli_form *form, struct json_out *j, str member, const char *flag)
-{
-    const struct cli_args *args = form->args;
-
-    json_open_array(j, member);
-    for (size_t i = 0; i < args->n_given; i++) {
-        str rest = args->given[i].value;
-        if (!str_eq(str_of(args->given[i].flag->name), str_of(flag)))
-            continue;
-        while (!str_is_none(rest))
-            json_put_text(j, STR_NONE, str_trim(str_cut(&rest, S(","))));
-    }
-    json_close_array(j);
-}
-
-/* "120/60s" or "none". */
-static void put_rate(struct cli_form *form, struct json_out *j)
-{
-    str rest = value(form, "rate");
-    int64_t window_ms;
-    uint64_t requests;
-
-    if (str_is_none(rest))
-        return;
-    if (str_eq(rest, S("none"))) {
-        json_put_null(j, S("rateLimit"));
-        return;
-    }
-    bool has_number = str_parse_u64(str_cut(&rest, S("/")), INT32_MAX, &requests);
-    if (!has_number || !duration_parse(rest, &window_ms) || window_ms % SECOND_MS != 0) {
-        cli_problem(form, "--rate must be requests and a time in whole seconds, like 120/60s or "
-                          "5000/1d, or none");
-        return;
-    }
-    json_open_object(j, S("rateLimit"));
-    json_put_int(j, S("requests"), (int64_t)requests);
-    json_put_int(j, S("windowSeconds"), window_ms / SECOND_MS);
-    json_close_object(j);
-}
-
-/* A path with the command's argument in it. */
-static str path_of(struct cli_form *form, const char *before, const char *after)
-{
-    str id = percent(form->arena, form->args->argument);
-
-    if (id.n == 0)
-        cli_problem(form, "the id is empty");
-    return arena_printf(form->arena, "%s%.*s%s", before, STR_ARG(id), after);
-}
-
-static struct json_out open_body(struct cli_request *out)
-{
-    struct json_out j = {&out->body};
-
-    json_open_object(&j, STR_NONE);
-    return j;
-}
-
 /* ---- employers ---- */
 
 static const struct cli_flag employer_create_flags[] = {
@@ -153,11 +49,11 @@ static const struct cli_flag employer_create_flags[] = {
 
 static void build_employer(struct cli_form *form, struct cli_request *out)
 {
-    struct json_out j = open_body(out);
+    struct json_out j = request_body(out);
 
     out->method = HTTP_POST;
     out->target = S("/api/admin/employers");
-    json_put_text(&j, S("name"), value(form, "name"));
+    json_put_text(&j, S("name"), flag_value(form, "name"));
     if (cli_has(form->args, "unapproved"))
         json_put_bool(&j, S("isApproved"), false);
     json_close_object(&j);
@@ -180,21 +76,21 @@ static const struct cli_flag employer_change_flags[] = {
 
 static void build_employer_change(struct cli_form *form, struct cli_request *out)
 {
-    struct json_out j = open_body(out);
+    struct json_out j = request_body(out);
     bool approves = cli_has(form->args, "approve");
 
     out->method = HTTP_PATCH;
-    out->target = path_of(form, "/api/admin/employers/", "");
+    out->target = request_path(form, "/api/admin/employers/", "");
     if (approves && cli_has(form->args, "unapprove"))
         cli_problem(form, "give --approve or --unapprove, not both");
     if (form->args->n_given == 0)
         cli_problem(form, "say what to change: --name, --approve, --unapprove or --status");
     if (cli_has(form->args, "name"))
-        json_put_text(&j, S("name"), value(form, "name"));
+        json_put_text(&j, S("name"), flag_value(form, "name"));
     if (approves || cli_has(form->args, "unapprove"))
         json_put_bool(&j, S("isApproved"), approves);
     if (cli_has(form->args, "status"))
-        json_put_text(&j, S("status"), value(form, "status"));
+        json_put_text(&j, S("status"), flag_value(form, "status"));
     json_close_object(&j);
 }
 
@@ -216,7 +112,7 @@ static const struct cli_flag user_list_flags[] = {
 /* employer-admin is EMPLOYER_ADMIN */
 static str role(struct cli_form *form)
 {
-    str text = arena_dup(form->arena, value(form, "role"));
+    str text = arena_dup(form->arena, flag_value(form, "role"));
 
     for (char *p = (char *)text.p; *p; p++)
         *p = *p == '-' ? '_' : *p >= 'a' && *p <= 'z' ? (char)(*p - 'a' + 'A') : *p;
@@ -225,32 +121,32 @@ static str role(struct cli_form *form)
 
 static void build_user(struct cli_form *form, struct cli_request *out)
 {
-    struct json_out j = open_body(out);
+    struct json_out j = request_body(out);
 
     out->method = HTTP_POST;
     out->target = S("/api/admin/users");
-    json_put_text(&j, S("email"), value(form, "email"));
+    json_put_text(&j, S("email"), flag_value(form, "email"));
     json_put_text(&j, S("role"), role(form));
     if (cli_has(form->args, "employer"))
-        json_put_text(&j, S("employerId"), employer(form));
+        json_put_text(&j, S("employerId"), flag_employer(form));
     json_put_secret(&j, S("password"), form->inputs->password);
     json_close_object(&j);
 }
 
 static void build_users(struct cli_form *form, struct cli_request *out)
 {
-    str id = employer(form);
+    str id = flag_employer(form);
 
     out->target = str_is_none(id) ? S("/api/admin/users")
                                   : arena_printf(form->arena, "/api/admin/users?employerId=%.*s",
-                                                 STR_ARG(percent(form->arena, id)));
+                                                 STR_ARG(percent_encode(form->arena, id)));
     out->list = "users";
 }
 
 static void build_deactivate(struct cli_form *form, struct cli_request *out)
 {
     out->method = HTTP_PATCH;
-    out->target = path_of(form, "/api/admin/users/", "");
+    out->target = request_path(form, "/api/admin/users/", "");
     buf_put(&out->body, S("{\"status\":\"inactive\"}"));
 }
 
@@ -262,28 +158,28 @@ static const struct cli_flag user_change_flags[] = {
 
 static void build_user_change(struct cli_form *form, struct cli_request *out)
 {
-    struct json_out j = open_body(out);
+    struct json_out j = request_body(out);
 
     out->method = HTTP_PATCH;
-    out->target = path_of(form, "/api/admin/users/", "");
+    out->target = request_path(form, "/api/admin/users/", "");
     if (form->args->n_given == 0)
         cli_problem(form, "say what to change: --role or --status");
     if (cli_has(form->args, "role"))
         json_put_text(&j, S("role"), role(form));
     if (cli_has(form->args, "status"))
-        json_put_text(&j, S("status"), value(form, "status"));
+        json_put_text(&j, S("status"), flag_value(form, "status"));
     json_close_object(&j);
 }
 
 static void build_reset_link(struct cli_form *form, struct cli_request *out)
 {
     out->method = HTTP_POST;
-    out->target = path_of(form, "/api/admin/users/", "/reset-link");
+    out->target = request_path(form, "/api/admin/users/", "/reset-link");
 }
 
 static void build_sessions(struct cli_form *form, struct cli_request *out)
 {
-    out->target = path_of(form, "/api/admin/users/", "/sessions");
+    out->target = request_path(form, "/api/admin/users/", "/sessions");
     out->list = "sessions";
 }
 
@@ -294,13 +190,13 @@ static const struct cli_flag sign_out_flags[] = {
 
 static void build_sign_out(struct cli_form *form, struct cli_request *out)
 {
-    str session = value(form, "session");
+    str session = flag_value(form, "session");
 
     out->method = HTTP_DELETE;
-    out->target = path_of(form, "/api/admin/users/", "/sessions");
+    out->target = request_path(form, "/api/admin/users/", "/sessions");
     if (!str_is_none(session))
         out->target = arena_printf(form->arena, "%.*s/%.*s", STR_ARG(out->target),
-                                   STR_ARG(percent(form->arena, session)));
+                                   STR_ARG(percent_encode(form->arena, session)));
 }
 
 /* ---- keys ---- */
@@ -317,70 +213,95 @@ static const struct cli_flag key_create_flags[] = {
     {"not-before", "T", "when it starts to work: 2030-01-31T00:00:00Z, or 12h from now"},
     {"expires", "T", "when it stops: 2030-01-31T00:00:00Z, or 90d from now; none: never"},
     {"rate", "N/TIME", "its limit, like 120/60s (the default), or none"},
+    {"api", "API", "what it is for, by id or audience; enterprise without this flag"},
+    {"user", "ID", "with --api: the user whose own key it is to be"},
+    {"country", "CODE", "with --api: a country it may be used from, like DE", .repeats = true},
     EMPLOYER_OF_KEYS,
     {0},
 };
 
 static const struct cli_flag key_flags[] = {EMPLOYER_OF_KEYS, {0}};
 
+static const struct cli_flag key_list_flags[] = {
+    {"api", "API", "the newest 500 for this one; enterprise without this flag"},
+    EMPLOYER_OF_KEYS,
+    {0}};
+
 static const struct cli_flag key_rotate_flags[] = {
-    {"overlap", "SECONDS", "how long the old text still works, 3600 or 1h; without: 24 hours"},
+    {"overlap", "SECONDS",
+     "how long the old text still works, 3600 or 1h; without: 24 hours (made with --api: not at all)"},
     EMPLOYER_OF_KEYS,
     {0},
 };
 
 static void build_key(struct cli_form *form, struct cli_request *out)
 {
-    int64_t not_before_ms = instant(form, "not-before");
-    int64_t expires_at_ms = instant(form, "expires");
-    struct json_out j = open_body(out);
+    if (cli_has(form->args, "api")) {
+        cli_build_own_key(form, out);
+        return;
+    }
+    if (cli_has(form->args, "user") || cli_has(form->args, "country"))
+        cli_problem(form, "--user and --country are for keys made with --api");
+    int64_t not_before_ms = flag_instant(form, "not-before");
+    int64_t expires_at_ms = flag_instant(form, "expires");
+    struct json_out j = request_body(out);
 
     out->method = HTTP_POST;
     out->target = S("/api/employer/api-keys");
-    out->employer = employer(form);
-    json_put_text(&j, S("name"), value(form, "name"));
-    put_texts(form, &j, S("scopes"), "scope");
+    out->employer = flag_employer(form);
+    json_put_text(&j, S("name"), flag_value(form, "name"));
+    put_flag_texts(form, &j, S("scopes"), "scope");
     if (cli_has(form->args, "cidr"))
-        put_texts(form, &j, S("allowedIpCidrs"), "cidr");
+        put_flag_texts(form, &j, S("allowedIpCidrs"), "cidr");
     if (not_before_ms)
         json_put_time(&j, S("notBefore"), not_before_ms);
     if (expires_at_ms)
         json_put_time(&j, S("expiresAt"), expires_at_ms);
-    put_rate(form, &j);
+    put_flag_rate(form, &j, S("rateLimit"), S("windowSeconds"));
     json_close_object(&j);
 }
 
 static void build_keys(struct cli_form *form, struct cli_request *out)
 {
+    if (cli_has(form->args, "api")) {
+        cli_build_own_keys(form, out);
+        return;
+    }
     out->target = S("/api/employer/api-keys");
-    out->employer = employer(form);
+    out->employer = flag_employer(form);
     out->list = "keys";
 }
 
 static void build_revoke(struct cli_form *form, struct cli_request *out)
 {
     out->method = HTTP_DELETE;
-    out->target = path_of(form, "/api/employer/api-keys/", "");
-    out->employer = employer(form);
+    if (cli_is_own_key(form->args->argument)) {
+        out->target = request_path(form, "/api/v1/api_keys/", "");
+        return;
+    }
+    out->target = request_path(form, "/api/employer/api-keys/", "");
+    out->employer = flag_employer(form);
 }
 
 static void build_rotate(struct cli_form *form, struct cli_request *out)
 {
-    str overlap = value(form, "overlap");
+    str overlap = flag_value(form, "overlap");
+    bool is_own = cli_is_own_key(form->args->argument);
     uint64_t seconds = 0;
     int64_t ms = 0;
 
-    out->method = HTTP_POST;
-    out->target = path_of(form, "/api/employer/api-keys/", "/rotate");
-    out->employer = employer(form);
+    out->method = is_own ? HTTP_PUT : HTTP_POST;
+    out->target = is_own ? request_path(form, "/api/v1/api_keys/", "")
+                         : request_path(form, "/api/employer/api-keys/", "/rotate");
+    out->employer = flag_employer(form);
     if (str_is_none(overlap))
         return;
     if (duration_parse(overlap, &ms) && ms % SECOND_MS == 0)
         seconds = (uint64_t)(ms / SECOND_MS);
     else if (!str_parse_u64(overlap, INT32_MAX, &seconds))
         cli_problem(form, "--overlap must be seconds, like 3600, or a time, like 1h");
-    struct json_out j = open_body(out);
-    json_put_int(&j, S("overlapSeconds"), (int64_t)seconds);
+    struct json_out j = request_body(out);
+    json_put_int(&j, is_own ? S("overlap_seconds") : S("overlapSeconds"), (int64_t)seconds);
     json_close_object(&j);
 }
 
@@ -388,7 +309,7 @@ static void build_import(struct cli_form *form, struct cli_request *out)
 {
     out->method = HTTP_POST;
     out->target = S("/api/employer/api-keys/import");
-    out->employer = employer(form);
+    out->employer = flag_employer(form);
     cli_read_import(form, form->inputs->file, &out->body);
 }
 
@@ -413,31 +334,22 @@ static const struct cli_flag audit_verify_flags[] = {
     {0},
 };
 
-/* "?name=value", or "&name=value" after the first. */
-static void put_parameter(struct cli_form *form, str *target, const char *name, str text)
-{
-    if (!str_is_none(text))
-        *target = arena_printf(form->arena, "%.*s%s%s=%.*s", STR_ARG(*target),
-                               str_has_byte(*target, '?') ? "&" : "?", name,
-                               STR_ARG(percent(form->arena, text)));
-}
-
 static void build_audit_list(struct cli_form *form, struct cli_request *out)
 {
     out->target = S("/api/admin/audit");
-    put_parameter(form, &out->target, "employerId", employer(form));
-    put_parameter(form, &out->target, "action", value(form, "action"));
-    put_parameter(form, &out->target, "actorId", value(form, "actor"));
-    put_parameter(form, &out->target, "targetId", value(form, "target"));
-    put_parameter(form, &out->target, "requestId", value(form, "request"));
-    put_parameter(form, &out->target, "from", value(form, "from"));
-    put_parameter(form, &out->target, "to", value(form, "to"));
+    request_parameter(form, &out->target, "employerId", flag_employer(form));
+    request_parameter(form, &out->target, "action", flag_value(form, "action"));
+    request_parameter(form, &out->target, "actorId", flag_value(form, "actor"));
+    request_parameter(form, &out->target, "targetId", flag_value(form, "target"));
+    request_parameter(form, &out->target, "requestId", flag_value(form, "request"));
+    request_parameter(form, &out->target, "from", flag_value(form, "from"));
+    request_parameter(form, &out->target, "to", flag_value(form, "to"));
     if (cli_has(form->args, "all") && cli_has(form->args, "limit"))
         cli_problem(form, "give --limit or --all, not both");
     else if (cli_has(form->args, "all"))
         out->list = "lines";
     else
-        put_parameter(form, &out->target, "limit", value(form, "limit"));
+        request_parameter(form, &out->target, "limit", flag_value(form, "limit"));
 }
 
 /* The last part of a path: the server reads from its own folder alone. */
@@ -453,8 +365,8 @@ static str file_name(str path)
 static void build_audit_verify(struct cli_form *form, struct cli_request *out)
 {
     out->target = S("/api/admin/audit/verification");
-    put_parameter(form, &out->target, "head", value(form, "head"));
-    put_parameter(form, &out->target, "archive", file_name(value(form, "file")));
+    request_parameter(form, &out->target, "head", flag_value(form, "head"));
+    request_parameter(form, &out->target, "archive", file_name(flag_value(form, "file")));
 }
 
 static int judge_verification(const json_t *answer)
@@ -478,11 +390,11 @@ static const struct cli_flag gate_token_flags[] = {
 
 static void build_gate_token(struct cli_form *form, struct cli_request *out)
 {
-    struct json_out j = open_body(out);
+    struct json_out j = request_body(out);
 
     out->method = HTTP_POST;
     out->target = S("/api/admin/gate-tokens");
-    json_put_text(&j, S("name"), value(form, "name"));
+    json_put_text(&j, S("name"), flag_value(form, "name"));
     json_close_object(&j);
 }
 
@@ -496,7 +408,7 @@ static void build_gate_tokens(struct cli_form *form, struct cli_request *out)
 static void build_gate_revoke(struct cli_form *form, struct cli_request *out)
 {
     out->method = HTTP_DELETE;
-    out->target = path_of(form, "/api/admin/gate-tokens/", "");
+    out->target = request_path(form, "/api/admin/gate-tokens/", "");
 }
 
 static const struct cli_flag gate_rules_flags[] = {
@@ -507,7 +419,7 @@ static const struct cli_flag gate_rules_flags[] = {
 static void build_gate_rules(struct cli_form *form, struct cli_request *out)
 {
     out->target = S("/api/admin/gate-rules");
-    put_parameter(form, &out->target, "api", value(form, "api"));
+    request_parameter(form, &out->target, "api", flag_value(form, "api"));
 }
 
 static void build_gate_rules_set(struct cli_form *form, struct cli_request *out)
@@ -577,8 +489,11 @@ const struct cli_command cli_commands[] = {
     {"keys", "create", NULL, "Make an API key; it is shown once.",
      "sallyport keys create --name nightly --scope cohort:read --scope cohort:write --expires 90d",
      CLI_REQUEST, key_create_flags, build_key, cli_show_new_key},
-    {"keys", "list", NULL, "Show the API keys.", "sallyport keys list", CLI_REQUEST, key_flags,
+    {"keys", "list", NULL, "Show the API keys.", "sallyport keys list", CLI_REQUEST, key_list_flags,
      build_keys, cli_show_keys},
+    {"keys", "report", NULL, "Show the API keys that are old, unused, or may do too much.",
+     "sallyport keys report --unused 60", CLI_REQUEST, cli_key_report_flags, cli_build_key_report,
+     cli_show_key_report},
     {"keys", "revoke", "ID", "End an API key at once, for good.",
      "sallyport keys revoke key_06b3k9q2x7hv4m1tz8c5nd0r", CLI_REQUEST, key_flags, build_revoke,
      cli_show_revoked},
@@ -588,6 +503,38 @@ const struct cli_command cli_commands[] = {
     {"keys", "import", "FILE",
      "Take over keys of another system: JSON, all or none; - is standard input.",
      "sallyport keys import keys.json", CLI_REQUEST, key_flags, build_import, cli_show_imported},
+    {"apis", "create", NULL, "Register an API of your own.",
+     "sallyport apis create --name Orders --audience https://orders.example", CLI_REQUEST,
+     cli_api_create_flags, cli_build_api, cli_show_new_api},
+    {"apis", "list", NULL, "Show the APIs.", "sallyport apis list", CLI_REQUEST, no_flags,
+     cli_build_apis, cli_show_apis},
+    {"apis", "change", "API", "Rename an API, or change what its keys look like.",
+     "sallyport apis change 01a20980aa925872b5fad2e7b86611c0 --header x-orders-key", CLI_REQUEST,
+     cli_api_change_flags, cli_build_api_change, cli_show_changed_api},
+    {"apis", "delete", "API", "End an API and its keys, for good.",
+     "sallyport apis delete 01a20980aa925872b5fad2e7b86611c0", CLI_REQUEST, cli_force_flags,
+     cli_build_api_delete, cli_show_deleted_api},
+    {"scopes", "create", "API", "Add a scope to an API.",
+     "sallyport scopes create 01a20980aa925872b5fad2e7b86611c0 --key read:orders", CLI_REQUEST,
+     cli_scope_create_flags, cli_build_scope, cli_show_new_scope},
+    {"scopes", "list", "API", "Show the scopes of an API.",
+     "sallyport scopes list 01a20980aa925872b5fad2e7b86611c0", CLI_REQUEST, no_flags,
+     cli_build_scopes, cli_show_scopes},
+    {"scopes", "delete", "SCOPE", "Take a scope from an API, and from every key.",
+     "sallyport scopes delete api_scope_01a20980aa93d86a9c3bb0e5f2d11a77 "
+     "--api 01a20980aa925872b5fad2e7b86611c0",
+     CLI_REQUEST, cli_scope_delete_flags, cli_build_scope_delete, cli_show_deleted_scope},
+    {"plans", "create", NULL, "Say what keys of some employers may be for.",
+     "sallyport plans create --name Basic --api https://orders.example=read:orders --keys 5",
+     CLI_REQUEST, cli_plan_create_flags, cli_build_plan, cli_show_new_plan},
+    {"plans", "list", NULL, "Show the plans.", "sallyport plans list", CLI_REQUEST, no_flags,
+     cli_build_plans, cli_show_plans},
+    {"plans", "delete", "PLAN", "Delete a plan that no employer has.",
+     "sallyport plans delete plan_01a20980aa925872b5fad2e7b86611c0", CLI_REQUEST, no_flags,
+     cli_build_plan_delete, cli_show_deleted_plan},
+    {"employers", "set-plan", "ID", "Give an employer a plan, or none: everything.",
+     "sallyport employers set-plan emp_06b3k9q2x7hv4m1tz8c5nd0r --plan none", CLI_REQUEST,
+     cli_set_plan_flags, cli_build_set_plan, cli_show_set_plan},
     {"gate-tokens", "create", NULL, "Let a gateway or program verify keys here.",
      "sallyport gate-tokens create --name 'edge nginx'", CLI_REQUEST, gate_token_flags,
      build_gate_token, cli_show_new_gate_token},
@@ -612,7 +559,8 @@ const struct cli_command cli_commands[] = {
      cli_show_verification, judge_verification},
     {"audit", "archive", NULL, "Put lines older than audit_retention into a signed file, now.",
      "sallyport audit archive", CLI_REQUEST, no_flags, build_audit_archive, cli_show_archived},
-    {NULL, "explain", "CODE", "Say what an error means, and what to do.",
+    {NULL, "explain", "CODE",
+     "Say what an error means, by its code, message or body, and what to do.",
      "sallyport explain API_KEY_EXPIRED", CLI_EXPLAIN, no_flags},
     {NULL, "config", NULL, "Show every setting: its value, where it is from, what it means.",
      "sallyport config", CLI_CONFIG, no_flags},

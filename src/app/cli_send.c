@@ -139,17 +139,45 @@ static bool send_one(struct arena *arena, const struct config *config,
 
 /* ---- pages ---- */
 
-static str page_target(struct arena *arena, str target, const char *cursor)
+static const char *const cursor_members[] = {"nextCursor", "next_after"};
+
+/* Lists under /api/v1 have other words for the same. */
+static bool is_managed(const struct cli_request *request)
 {
-    return arena_printf(arena, "%.*s%slimit=%d%s%s", STR_ARG(target),
-                        str_has_byte(target, '?') ? "&" : "?", CLI_PAGE_LIMIT,
-                        cursor ? "&cursor=" : "", cursor ? cursor : "");
+    return str_starts(request->target, S("/api/v1/"));
+}
+
+static str page_target(struct arena *arena, const struct cli_request *request, const char *cursor)
+{
+    bool managed = is_managed(request);
+
+    return arena_printf(arena, "%.*s%s%s=%d%s%s", STR_ARG(request->target),
+                        str_has_byte(request->target, '?') ? "&" : "?",
+                        managed ? "page_size" : "limit",
+                        managed ? CLI_MANAGED_PAGE : CLI_PAGE_LIMIT,
+                        !cursor   ? ""
+                        : managed ? "&starting_after="
+                                  : "&cursor=",
+                        cursor ? cursor : "");
+}
+
+/* Where the next page begins; nowhere: an empty text. */
+static str cursor_of(const struct cli_request *request, const json_t *page)
+{
+    const json_t *list = json_object_get(page, request->list);
+    const json_t *named = json_object_get(page, is_managed(request) ? "next_after" : "nextCursor");
+    size_t n = json_array_size(list);
+
+    if (named || n == 0 || !json_is_true(json_object_get(page, "has_more")))
+        return json_text(named);
+    return json_text(json_object_get(json_array_get(list, n - 1), "id"));
 }
 
 /* The cursor of the page to ask for next, percent-encoded, or NULL. */
-static const char *next_cursor(struct arena *arena, const json_t *page)
+static const char *next_cursor(struct arena *arena, const struct cli_request *request,
+                               const json_t *page)
 {
-    str cursor = json_text(json_object_get(page, "nextCursor"));
+    str cursor = cursor_of(request, page);
     char *out = arena_alloc(arena, 3 * cursor.n + 1);
 
     if (cursor.n == 0 || cursor.n > CURSOR_MAX_CHARS)
@@ -177,7 +205,11 @@ static json_t *read_page(struct arena *arena, const struct cli_reply *reply)
 
 static void write_merged(json_t *merged, struct cli_reply *out)
 {
-    json_object_set_new(merged, "nextCursor", json_null());
+    if (json_object_get(merged, "has_more"))
+        json_object_set_new(merged, "has_more", json_false());
+    for (size_t i = 0; i < sizeof cursor_members / sizeof *cursor_members; i++)
+        if (json_object_get(merged, cursor_members[i]))
+            json_object_set_new(merged, cursor_members[i], json_null());
     char *text = json_dumps(merged, JSON_COMPACT);
     buf_clear(&out->body);
     buf_put(&out->body, str_of(text));
@@ -192,13 +224,12 @@ static bool send_pages(struct arena *arena, const struct config *config,
     const char *cursor = NULL;
 
     do {
-        if (!send_one(arena, config, request, page_target(arena, request->target, cursor), out,
-                      why))
+        if (!send_one(arena, config, request, page_target(arena, request, cursor), out, why))
             return false;
         DROP(json) json_t *page = read_page(arena, out);
         if (!page)
             return true; /* a problem: that is the answer */
-        cursor = next_cursor(arena, page);
+        cursor = next_cursor(arena, request, page);
         if (merged)
             json_array_extend(json_object_get(merged, request->list),
                               json_object_get(page, request->list));

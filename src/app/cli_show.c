@@ -146,10 +146,19 @@ static void put_error(struct cli_show *show, const json_t *error)
     buf_put_byte(show->out, '\n');
 }
 
-void cli_show_problem(struct cli_show *show, const json_t *problem)
+/* Under /api/v1 the problem is the one element of "errors", with a message for a title. */
+static const json_t *problem_of(const json_t *answer)
 {
+    const json_t *first = json_array_get(json_object_get(answer, "errors"), 0);
+
+    return show_text(first, "message").n ? first : answer;
+}
+
+void cli_show_problem(struct cli_show *show, const json_t *answer)
+{
+    const json_t *problem = problem_of(answer);
     const json_t *errors = json_object_get(problem, "errors");
-    str title = show_text(problem, "title");
+    str title = show_text(problem, problem == answer ? "title" : "message");
     json_t *error;
     size_t i;
 

@@ -55,6 +55,51 @@ test("rules of a key are given as flags", async () => {
   await refused(works(key.rawKey), "API_KEY_IP_NOT_ALLOWED");
 });
 
+test("APIs, their scopes, plans and keys by command", async () => {
+  const tenant = await newTenant(server);
+  const shown = async (...args: string[]): Promise<string> => {
+    const run = await server.cli(args);
+    assert.equal(run.code, 0, `${args.join(" ")}: ${run.stderr}`);
+    return run.stdout;
+  };
+  const refusedSaying = async (word: RegExp, ...args: string[]): Promise<void> => {
+    const run = await server.cli(args);
+    assert.notEqual(run.code, 0, args.join(" "));
+    assert.match(run.stderr, word);
+  };
+  const audience = "https://by-hand.example/v1";
+  const { api } = await server.cliJson(["apis", "create", "--name", "By hand", "--audience", audience, "--prefix", "bh", "--header", "x-by-hand"]);
+  assert.match(await shown("apis", "list"), new RegExp(`${api.id} +By hand +${audience} +bh +x-by-hand +0\n`));
+  assert.match(await shown("scopes", "create", api.id, "--key", "read:it", "--description", "Read it"), /^Added the scope "read:it"\.\n {2}id {2}api_scope_/);
+  const { scope } = await server.cliJson(["scopes", "create", api.id, "--key", "write:it"]);
+  assert.match(await shown("scopes", "list", api.id), /read:it +Read it\n/);
+  await refusedSaying(/name the API by its id here/, "scopes", "list", audience);
+
+  const { plan } = await server.cliJson(["plans", "create", "--name", "By hand", "--api", `${audience}=read:it`, "--keys", "2", "--rate", "7/1h"]);
+  assert.match(await shown("plans", "list"), new RegExp(`${plan.id} +By hand +2 +7/3600s +${api.id}: read:it\n`));
+  assert.match(await shown("employers", "set-plan", tenant.employerId, "--plan", plan.id), new RegExp(`plan {2}${plan.id}\n`));
+  const create = ["keys", "create", "--name", "k", "--api", audience, "--employer", tenant.employerId];
+  await refusedSaying(/The plan 'By hand' does not have: write:it\./, ...create, "--scope", "write:it");
+  await refusedSaying(/--employer or --user/, "keys", "create", "--name", "k", "--api", audience, "--scope", "read:it");
+  const made = await server.cliJson([...create, "--scope", "read:it", "--country", "DE,AT", "--expires", "90d"]);
+  assert.match(made.api_key.key, /^bh_live_/);
+  const listed = await server.cliJson(["keys", "list", "--api", api.id]);
+  assert.deepEqual(listed.api_keys.map((key: { id: string }) => key.id), [made.api_key.id]);
+  assert.match(await shown("keys", "list", "--api", audience), /active +bh_liv…/);
+  const rotated = await server.cliJson(["keys", "rotate", made.api_key.id]);
+  assert.notEqual(rotated.api_key.key, made.api_key.key);
+
+  await refusedSaying(/1 live key uses it\./, "apis", "delete", api.id);
+  await refusedSaying(/PLAN_IN_USE/, "plans", "delete", plan.id);
+  await shown("keys", "revoke", made.api_key.id);
+  assert.match(await shown("scopes", "delete", scope.id, "--api", api.id), /^Deleted the scope/);
+  assert.match(await shown("apis", "change", api.id, "--name", "Renamed"), /^Changed the API/);
+  assert.match(await shown("employers", "set-plan", tenant.employerId, "--plan", "none"), /plan {2}none/);
+  await shown("plans", "delete", plan.id);
+  await shown("apis", "delete", api.id);
+  assert.ok(!(await shown("apis", "list")).includes(api.id));
+});
+
 test("employers and users by command", async () => {
   const employer = await server.cliJson(["employers", "create", "--name", "Hollow Oak Bakery"]);
   assertIs("Employer", employer);
@@ -144,6 +189,41 @@ test("explain says what the table says, for every code", async () => {
   assert.match(misspelt.stderr, /API_KEY_EXPIRED/);
 });
 
+test("explain knows every message that callers read, and the body of a refusal; and does not guess", async () => {
+  const symptomsOf = async (text: string): Promise<string[]> =>
+    (await server.cliJson(["explain", text])).symptoms.map((each: { symptom: string }) => each.symptom);
+  // Section by section as the contract's error catalogue has them.
+  const catalogue: [string, string[]][] = [
+    ["Invalid API key", ["Invalid API key", "Authentication failed"]],
+    ["Token expired", ["Token expired", "Invalid token"]],
+    ["Malformed request", ["Malformed request", "Invalid request format"]],
+    ["Insufficient scope", ["Insufficient scope", "Access denied", "Scope missing"]],
+    ["Organization access denied", ["Organization access denied", "Invalid organization", "organization mismatch"]],
+    ["Rate limit exceeded", ["Rate limit exceeded", "Too many requests"]],
+    ["Invalid scope", ["Invalid scope", "Scope not found"]],
+    ["Missing credentials", ["Authentication failed", "The request carries no credential."]],
+    ["Address or country not allowed", ["Access denied", "Calls from this country are not allowed."]],
+    ["Missing properties", ["Missing properties"]],
+  ];
+  for (const [symptom, messages] of catalogue)
+    for (const message of messages) assert.ok((await symptomsOf(message)).includes(symptom), message);
+  for (const { message } of Object.values(errors)) assert.ok((await symptomsOf(message)).length >= 1, message);
+  assert.deepEqual(await symptomsOf(" 429 rate limit EXCEEDED. "), ["Rate limit exceeded"]);
+
+  const tenant = await newTenant(server);
+  const refusal = await server.call({ target: "/api/v1/apis", fields: { authorization: `Bearer ${inventedKey("mk_live_")}` } });
+  assert.equal((await server.cliJson(["explain", refusal.body])).code, "INVALID_API_KEY");
+  const problem = await server.call({ target: "/api/employer/cohort", fields: { cookie: `sallyport_session=${tenant.member.sessionCookie}x` } });
+  assert.equal((await server.cliJson(["explain", problem.body])).code, "SESSION_INVALID");
+  assert.deepEqual(await symptomsOf('{"error":"API key is not active","code":"KEY_INACTIVE"}'), ["Invalid API key", "A change is refused"]);
+
+  for (const unknown of ["the cat sat on the mat", "Invalid API key and more", "", "{", "{}", '{"code":7}', "[]"]) {
+    const result = await server.cli(["explain", unknown]);
+    assert.notEqual(result.code, 0, unknown);
+    assert.equal(result.stdout, "");
+  }
+});
+
 test("version and config", async () => {
   assert.match((await server.cli(["version"])).stdout, /\d+\.\d+\.\d+/);
   const config = await server.cli(["config"]);
@@ -226,7 +306,7 @@ test("completion and manual pages are made from the tables", async () => {
   const completed = (...words: string[]): string[] =>
     execFileSync("bash", ["-c", `${script}\nCOMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _sallyport; printf '%s\\n' "\${COMPREPLY[@]}"`, "bash", "sallyport", ...words], { encoding: "utf8" }).split("\n").filter(Boolean);
   assert.deepEqual(completed("ke"), ["keys"]);
-  assert.deepEqual(completed("keys", "r"), ["revoke", "rotate"]);
+  assert.deepEqual(completed("keys", "r"), ["report", "revoke", "rotate"]);
   assert.deepEqual(completed("keys", "create", "--sc"), ["--scope"]);
   assert.deepEqual(completed("serve", "--log-le"), ["--log-level"]);
   assert.deepEqual(completed("serve", "--log-level", "w"), ["warn"]);
