@@ -1,7 +1,6 @@
-import createFetchClient, { type Client } from "openapi-fetch";
+import type { Client } from "openapi-fetch";
 
-import { errorOf } from "./error.js";
-import { newIdempotencyKey, retrying, type Fetch, type RetryOptions } from "./retry.js";
+import { bearer, connect, data, once, type ChangeOptions, type ConnectionOptions, type Token } from "./connection.js";
 import type { components, operations, paths } from "./schema.generated.js";
 
 type Schemas = components["schemas"];
@@ -20,9 +19,7 @@ export type User = Schemas["User"];
 export type Session = Schemas["Session"];
 export type Problem = Schemas["Problem"];
 
-export interface ClientOptions extends RetryOptions {
-  /** Where the server is, e.g. https://api.example.org. */
-  baseUrl: string;
+export interface ClientOptions extends ConnectionOptions {
   /** For cohort calls. Keep it on a server, never in a browser. */
   apiKey?: string | undefined;
   /** The value of the cookie sallyport_session, if there is a session already; login() sets it. */
@@ -31,31 +28,14 @@ export interface ClientOptions extends RetryOptions {
    * A gate token, for verifyKey(); or a session token of a configured issuer (Clerk, any OpenID
    * Connect provider), for people instead of login(). Such tokens live for a minute or so: give a function, which is asked before each call.
    */
-  token?: string | (() => string | undefined | Promise<string | undefined>) | undefined;
+  token?: Token | undefined;
   /** Sent with each call. */
   apiVersion?: "2026-02-01" | "v1" | undefined;
   /** Lets an ADMIN act for another employer. */
   employerId?: string | undefined;
-  /** Instead of the global fetch. */
-  fetch?: Fetch | undefined;
-}
-
-/** For calls that change something. */
-export interface ChangeOptions {
-  /**
-   * Makes it safe to send the call again: a text of your own, such as a UUID, new for each change.
-   * Sent again under the same key, the call is answered as before and changes nothing. Where there
-   * are retries, a call without one gets one.
-   */
-  idempotencyKey?: string | undefined;
 }
 
 const COOKIE = "sallyport_session";
-
-/** The header parameters of a change. */
-const once = (options: ChangeOptions): { header: { "Idempotency-Key"?: string } } => ({
-  header: options.idempotencyKey === undefined ? {} : { "Idempotency-Key": options.idempotencyKey },
-});
 
 /** The value that a Set-Cookie field gives the session; "" if it clears it. */
 function sessionOf(headers: Headers): string | undefined {
@@ -65,11 +45,6 @@ function sessionOf(headers: Headers): string | undefined {
     if (match) return match[1];
   }
   return undefined;
-}
-
-/** What a call gave, once errors have been thrown. */
-async function data<T>(call: Promise<{ data?: T }>): Promise<NonNullable<T>> {
-  return (await call).data as NonNullable<T>;
 }
 
 /**
@@ -82,27 +57,16 @@ export class Sallyport {
 
   constructor(options: ClientOptions) {
     this.#session = options.sessionCookie;
-    this.http = createFetchClient<paths>({
-      baseUrl: options.baseUrl.replace(/\/+$/, ""),
-      fetch: retrying(options.fetch ?? ((request) => globalThis.fetch(request)), options),
-    });
-    this.http.use({
-      onRequest: async ({ request }) => {
-        const set = (name: string, value: string | undefined): void => {
-          if (value !== undefined && !request.headers.has(name)) request.headers.set(name, value);
-        };
-        const isChange = !["GET", "HEAD"].includes(request.method);
-        set("idempotency-key", isChange && options.retries !== 0 ? newIdempotencyKey() : undefined);
-        set("x-api-version", options.apiVersion ?? "2026-02-01");
-        set("x-api-key", options.apiKey);
-        set("x-employer-id", options.employerId);
-        const token = typeof options.token === "function" ? await options.token() : options.token;
-        set("authorization", token && `Bearer ${token}`);
-        set("cookie", this.#session && `${COOKIE}=${this.#session}`);
-      },
-      onResponse: async ({ response }) => {
-        if (!response.ok) throw await errorOf(response);
-        const session = sessionOf(response.headers);
+    this.http = connect(options, {
+      fields: async () => ({
+        "x-api-version": options.apiVersion ?? "2026-02-01",
+        "x-api-key": options.apiKey,
+        "x-employer-id": options.employerId,
+        authorization: await bearer(options.token),
+        cookie: this.#session && `${COOKIE}=${this.#session}`,
+      }),
+      heard: (headers) => {
+        const session = sessionOf(headers);
         if (session !== undefined) this.#session = session === "" ? undefined : session;
       },
     });

@@ -5,7 +5,7 @@ import type { components } from "./schema.generated.js";
 export type MemberError = components["schemas"]["MemberError"];
 
 /** The members of a problem that every code has; all others are in `members`. */
-const common = ["type", "title", "status", "detail", "instance", "code", "requestId", "hint"];
+const common = ["type", "title", "status", "detail", "instance", "code", "requestId", "hint", "message", "request_id"];
 
 /** A refusal by the server. Errors of the network itself are thrown as `fetch` throws them. */
 export class SallyportError extends Error {
@@ -54,14 +54,23 @@ export class SallyportError extends Error {
   }
 }
 
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Calls under /api/v1 are refused with {"errors":[{"code","message", …}]}; as a problem. */
+function problemOf(body: unknown): Record<string, unknown> {
+  if (!isObject(body)) return {};
+  const first: unknown = Array.isArray(body["errors"]) && !("code" in body) ? body["errors"][0] : undefined;
+  return isObject(first) ? { ...first, title: first["message"], requestId: first["request_id"] } : body;
+}
+
 /** The error of an answer that is not a success. */
 export async function errorOf(response: Response): Promise<SallyportError> {
-  let problem: unknown;
+  let body: unknown;
   try {
-    problem = JSON.parse(await response.text());
+    body = JSON.parse(await response.text());
   } catch {
-    problem = { title: `status ${response.status}, and no problem body: is this a sallyport server?` };
+    body = { title: `status ${response.status}, and no problem body: is this a sallyport server?` };
   }
-  const members = typeof problem === "object" && problem !== null ? problem : {};
-  return new SallyportError(response.status, response.headers, members as Record<string, unknown>);
+  return new SallyportError(response.status, response.headers, problemOf(body));
 }
