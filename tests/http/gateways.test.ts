@@ -10,6 +10,7 @@ import type { ApiKeyDraft, IssuedApiKey, Sallyport } from "@sallyport/sdk";
 
 import { reach } from "./harness/contract.js";
 import { Gateway, kinds, Service, Wire, type Ask, type Kind, type Passed, type Reached } from "./harness/gateways.js";
+import { Management } from "./harness/management.js";
 import { json } from "./harness/raw.js";
 import { startServer, type Server } from "./harness/server.js";
 import { inventedKey, newTenant, type Tenant } from "./harness/util.js";
@@ -288,3 +289,56 @@ through("without sallyport nothing passes, and the answer says why; with it agai
   await new Promise((done) => setTimeout(done, 200));
   await passes(gateway, { key });
 });
+
+// ---- an API of one's own ----
+
+for (const [kind, file] of [["nginx", "own-api.conf"], ["caddy", "own-api.Caddyfile"]] as const)
+  test(`${kind}: a registered API, whose keys come as Bearer`, async () => {
+    const management = await Management.root(server);
+    const api = await management.makeApi(["read:orders", "write:orders"], { audience: "https://orders.example" });
+    const wire = new Wire();
+    await wire.open(server.url);
+    const gateway = await Gateway.start(kind, wire.address, service.address, (await root.createGateToken(kind)).token, file);
+    const ask = (key: string, more: Ask = {}): Ask => ({ ...more, headers: { authorization: `Bearer ${key}`, "x-auth-user-id": "user_mine" } });
+    try {
+      const key = await management.makeKey({ api_id: api, org_code: tenant.employerId, scope_ids: ["read:orders"], rate_limit: null });
+      const person = await management.makeUser(tenant.employerId);
+      const own = await management.makeKey({ api_id: api, user_id: person, scope_ids: ["read:orders"], rate_limit: null });
+      const foreign = await management.makeKey({ api_id: await management.makeApi(["read:orders"]), org_code: tenant.employerId, scope_ids: ["read:orders"] });
+
+      const heard = await passes(gateway, ask(key.key));
+      assert.deepEqual(heard.headers["x-auth-key-id"], [key.id]);
+      assert.deepEqual(heard.headers["x-auth-employer-id"], [tenant.employerId]);
+      assert.deepEqual(heard.headers["x-auth-scopes"], ["read:orders"]);
+      assert.ok(!heard.headers["x-auth-user-id"]?.[0], "a client names itself");
+      assert.equal(heard.headers["authorization"], undefined);
+      assert.ok(!JSON.stringify(heard).includes(key.key));
+      assert.deepEqual((await passes(gateway, ask(own.key))).headers["x-auth-user-id"], [person]);
+
+      for (const [code, each] of [["INVALID_API_KEY", ask(foreign.key)], ["INVALID_API_KEY", ask((await makeKey()).rawKey)], ["INVALID_API_KEY", ask("nonsense")], ["MISSING_CREDENTIALS", {}], ["MISSING_CREDENTIALS", { key: key.key }]] as const)
+        assert.equal((await refusedAt(gateway, each)).problem.code, code);
+
+      const rules = [{ method: "GET", path: "/orders", scopes: "read:orders" }, { method: "POST", path: "/orders", scopes: "write:orders" }];
+      const { status, body } = await server.call({ method: "PUT", target: "/api/admin/gate-rules?api=https://orders.example", fields: { cookie: `sallyport_session=${root.sessionCookie}` }, body: { rules } });
+      assert.equal(status, 200, body);
+      await passes(gateway, ask(key.key));
+      const poor = await refusedAt(gateway, ask(key.key, { method: "POST" }));
+      assert.deepEqual([poor.status, poor.problem.requiredScopes, poor.problem.keyScopes], [403, ["write:orders"], ["read:orders"]]);
+      assert.equal((await refusedAt(gateway, ask(key.key, { target: "/other" }))).problem.code, "NO_RULE_MATCHES");
+
+      const renewed = await management.good("PUT", `/api_keys/${key.id}`);
+      assert.equal((await refusedAt(gateway, ask(key.key))).problem.code, "API_KEY_REVOKED");
+      await passes(gateway, ask(renewed.api_key.key));
+      await management.good("PATCH", `/users/${person}`, { status: "inactive" });
+      assert.equal((await refusedAt(gateway, ask(own.key))).problem.code, "USER_INACTIVE");
+      await management.good("DELETE", `/apis/${api}?force=true`);
+      // The question is about an API that is no more: that is for the operator.
+      assert.equal((await refusedAt(gateway, ask(renewed.api_key.key))).problem.code, "GATE_QUESTION_INVALID");
+    } catch (error) {
+      console.log(gateway.log.slice(-4000));
+      throw error;
+    } finally {
+      await gateway.stop();
+      await wire.close();
+    }
+  });

@@ -130,7 +130,7 @@ interface Launch {
   env?: NodeJS.ProcessEnv;
 }
 
-type Prepare = (folder: string, at: Addresses, gateToken: string) => Launch;
+type Prepare = (folder: string, at: Addresses, gateToken: string, file?: string) => Launch;
 
 const inEnvironment = (at: Addresses, gateToken: string): NodeJS.ProcessEnv => ({
   GATEWAY: at.gateway,
@@ -160,17 +160,18 @@ http {
 }
 `;
 
-const prepareNginx: Prepare = (folder, at, gateToken) => {
+const prepareNginx: Prepare = (folder, at, gateToken, file = "gateway.conf") => {
   cpSync(join(recipes, "nginx"), folder, { recursive: true });
+  cpSync(join(recipes, "nginx", file), join(folder, "gateway.conf"));
   readdress(join(folder, "gateway.conf"), at);
   writeFileSync(join(folder, "snippets/sallyport-token.conf"), `proxy_set_header X-Gate-Token ${gateToken};\n`);
   writeFileSync(join(folder, "nginx.conf"), nginxMain(folder));
   return { command: "nginx", args: ["-p", folder, "-e", join(folder, "error.log"), "-c", join(folder, "nginx.conf")] };
 };
 
-const prepareCaddy: Prepare = (folder, at, gateToken) => ({
+const prepareCaddy: Prepare = (folder, at, gateToken, file = "Caddyfile") => ({
   command: "caddy",
-  args: ["run", "--adapter", "caddyfile", "--config", join(recipes, "caddy/Caddyfile")],
+  args: ["run", "--adapter", "caddyfile", "--config", join(recipes, "caddy", file)],
   env: {
     ...inEnvironment({ ...at, gateway: `http://${at.gateway}` }, gateToken),
     CADDY_ADMIN: `unix/${join(folder, "admin.sock")}`,
@@ -261,10 +262,11 @@ export class Gateway {
     this.#ended = new Promise((done) => this.#child.on("close", done));
   }
 
-  static async start(kind: Kind, sallyport: string, service: string, gateToken: string): Promise<Gateway> {
+  /** `file`: another than the one that the page begins with. */
+  static async start(kind: Kind, sallyport: string, service: string, gateToken: string, file?: string): Promise<Gateway> {
     const folder = mkdtempSync(join(tmpdir(), `sallyport-${kind}-`));
     const at = { gateway: await freeAddress(), sallyport, service };
-    const gateway = new Gateway(at.gateway, folder, kinds[kind](folder, at, gateToken));
+    const gateway = new Gateway(at.gateway, folder, kinds[kind](folder, at, gateToken, file));
     try {
       await eventually(() => listens(at.gateway), START_WITHIN_MS, `${kind} listens`);
     } catch (error) {
