@@ -298,11 +298,14 @@ enum err keys_admit(struct cx *cx, const struct secret *key, const struct decide
         TRY(e);
         bool is_known = lookup.is_found && is_known_row(&lookup.row, facts);
         unknown_was_read(paid, is_known, facts->now);
+        /* Also one that is none of the asker's: read each time, it would be told from one that does
+         * not exist by the time that takes. */
+        if (lookup.is_found)
+            table_put(epoch, facts->now, &lookup.row);
         if (!is_known) {
             decide_unknown(cx, facts, out);
             return E_OK;
         }
-        table_put(epoch, facts->now, &lookup.row);
     } while (keys_decide(cx, key, facts, out) == KEYS_ASK_STORE);
     return E_OK;
 }

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { Management } from "./harness/management.js";
 import { metricOf } from "./harness/metrics.js";
 import { startServer, type Server } from "./harness/server.js";
 import { eventually, inventedKey, newTenant } from "./harness/util.js";
@@ -39,6 +40,31 @@ test("random well-formed keys cause no more reads of the store than are allowed"
     assert.equal((await gate.verifyKey({ key: now.rawKey })).valid, true);
     const rotated = await tenant.admin.rotateApiKey(now.id);
     assert.equal((await gate.verifyKey({ key: rotated.rawKey })).valid, true);
+  } finally {
+    await server.stop();
+  }
+});
+
+test("a key that is none of the asker's costs no more reads than one that does not exist", async () => {
+  const server = await startServer({ ...SETTINGS, guess_limit: 0, unknown_reads_per_s: READS_A_SECOND });
+  try {
+    const root = await Management.root(server);
+    const org_code = await root.makeOrganization();
+    const mine = await root.makeApi(), foreign = await root.makeApi();
+    const there: string[] = [];
+    for (let i = 0; i < 20; i++) there.push((await root.makeKey({ api_id: foreign, org_code })).key);
+    await eventually(async () => (await metric(server, "filter_bytes")) > 0, WITHIN_MS, "the filter is built");
+    const readsFor = async (keys: string[]): Promise<number> => {
+      await new Promise((resolve) => setTimeout(resolve, 1100)); // the allowance is whole again
+      const from = await metric(server, "reads_absent_total"), began = Date.now();
+      for (let round = 0; round < 20; round++)
+        await Promise.all(keys.map(async (key) => assert.equal((await root.verify(key, { api_id: mine })).code, "INVALID_API_KEY")));
+      const read = (await metric(server, "reads_absent_total")) - from, seconds = (Date.now() - began) / 1000;
+      assert.ok(read <= there.length + READS_A_SECOND * (seconds + 1), `${read} reads in ${seconds} s`);
+      return read;
+    };
+    assert.ok((await readsFor(there.map(() => inventedKey("k_live_")))) > 0);
+    assert.ok((await readsFor(there)) > 0);
   } finally {
     await server.stop();
   }
