@@ -78,6 +78,8 @@ struct config {
     size_t n_proxies;
     struct net_cidr *gateways; /* gate_peers */
     size_t n_gateways;
+    struct guard_entry *allowed; /* outbound_allow */
+    size_t n_allowed;
     int64_t *gate_users; /* gate_uids; the server's own if there are none */
     size_t n_gate_users;
     enum log_level log_least;

@@ -3,6 +3,7 @@
 
 #include "app/config_loader.h"
 #include "base/banned.h"
+#include "outbound/outbound.h"
 
 enum { SOCKET_PATH_MAX_BYTES = 107 }; /* unix(7): sun_path holds 108, with the NUL */
 
@@ -79,6 +80,14 @@ static struct net_cidr *read_blocks(struct arena *arena, const struct config_lis
     return blocks;
 }
 
+static void derive_allowed(struct arena *arena, struct config *c)
+{
+    c->n_allowed = c->outbound_allow.n;
+    c->allowed = arena_array(arena, c->n_allowed, sizeof *c->allowed);
+    for (size_t i = 0; i < c->n_allowed; i++)
+        guard_entry_parse(arena, c->outbound_allow.texts[i], &c->allowed[i]);
+}
+
 static void derive_users(struct arena *arena, struct config *c)
 {
     c->n_gate_users = c->gate_uids.n ? c->gate_uids.n : 1;
@@ -92,6 +101,7 @@ void config_derive_lists(struct arena *arena, struct config *c)
 {
     c->proxies = read_blocks(arena, &c->trusted_proxies, &c->n_proxies);
     c->gateways = read_blocks(arena, &c->gate_peers, &c->n_gateways);
+    derive_allowed(arena, c);
     derive_users(arena, c);
 }
 

@@ -9,6 +9,7 @@
 #include "app/units.h"
 #include "base/banned.h"
 #include "base/text.h"
+#include "outbound/outbound.h"
 
 static const struct config_spec specs[SETTINGS_END] = {
 #define SETTING(id, kind, if_absent, unit, least, most, meaning)                                   \
@@ -195,6 +196,19 @@ static str check_users(struct arena *arena, const struct config_list *list)
     return STR_NONE;
 }
 
+static str check_allowed(struct arena *arena, const struct config_list *list)
+{
+    struct guard_entry entry;
+
+    for (size_t i = 0; i < list->n; i++)
+        if (!guard_entry_parse(arena, list->texts[i], &entry))
+            return arena_printf(arena,
+                                "must be names of hosts, addresses and CIDR blocks, like "
+                                "hooks.internal or 10.0.0.0/8; \"%.*s\" is none",
+                                STR_ARG(list->texts[i]));
+    return STR_NONE;
+}
+
 static const struct config_checks checks[SETTINGS_END] = {
     [SETTING_listen] = {.text = check_listen},
     [SETTING_metrics_listen] = {.text = check_listen},
@@ -202,6 +216,7 @@ static const struct config_checks checks[SETTINGS_END] = {
     [SETTING_trusted_proxies] = {.list = check_blocks},
     [SETTING_gate_peers] = {.list = check_blocks},
     [SETTING_gate_uids] = {.list = check_users},
+    [SETTING_outbound_allow] = {.list = check_allowed},
     [SETTING_database_url] = {.text = check_database_url},
     [SETTING_environment] = {.text = check_name},
     [SETTING_api_vendor] = {.text = check_name},

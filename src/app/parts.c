@@ -16,6 +16,7 @@
 #include "instance/instance.h"
 #include "issuers/issuers.h"
 #include "keys/keys.h"
+#include "outbound/outbound.h"
 #include "places/places.h"
 #include "plans/plans.h"
 #include "stream/stream.h"
@@ -118,6 +119,17 @@ static const struct gate_settings *gate_of(struct arena *arena, const struct con
     return settings;
 }
 
+static const struct outbound_settings *outbound_of(struct arena *arena, const struct config *config)
+{
+    struct outbound_settings *settings = ARENA_NEW(arena, struct outbound_settings);
+
+    *settings = (struct outbound_settings){
+        .allowed = config->allowed,
+        .n_allowed = config->n_allowed,
+        .ca_file = config->outbound_ca_file.n ? config->outbound_ca_file.p : NULL};
+    return settings;
+}
+
 const struct http_proxies *parts_proxies(const struct parts *parts)
 {
     struct http_proxies *proxies = ARENA_NEW(parts->arena, struct http_proxies);
@@ -171,6 +183,7 @@ static void start_rules(struct arena *arena, const struct config *config)
         .archive_folder = config->audit_archive_folder.p,
         .key_form = {S("mt"), config->key_environment},
     });
+    outbound_use(outbound_of(arena, config));
     start_issuers(arena, config);
     gate_start(config->key_environment, gate_of(arena, config));
 }
@@ -187,6 +200,7 @@ void parts_reload(struct parts *parts)
     auth_use(auth);
     cohorts_start(parts->config->foreign_email_limit);
     gate_use(gate_of(parts->arena, parts->config));
+    outbound_use(outbound_of(parts->arena, parts->config));
     door_use(parts->door, door_of(parts->arena, parts->config));
 }
 
@@ -268,6 +282,7 @@ void parts_stop(struct parts *parts)
     door_drop(&parts->door);
     store_drop(&parts->store);
     issuers_stop();
+    outbound_stop();
     gate_stop();
     audit_stop();
     cohorts_start(0);

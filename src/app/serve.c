@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "http/reply.h"
 #include "issuers/issuers.h"
+#include "outbound/outbound.h"
 #include "people/people.h"
 
 static int complain(const char *what, str why)
@@ -126,6 +127,13 @@ static void use_address(struct parts *parts, str url)
         log_event(&cx, LOG_WARN, "apis.not_learned", F("detail", cx.failure.detail));
 }
 
+/* What listens must not be called by us. A port that the system chooses is known once it has. */
+static void own_listeners(const struct config *config)
+{
+    outbound_own(config->listen);
+    outbound_own(config->metrics_listen);
+}
+
 static int serve(struct parts *parts, struct config *config)
 {
     struct http_engine_options options = engine_options(parts->config);
@@ -136,6 +144,7 @@ static int serve(struct parts *parts, struct config *config)
 
     options.trusted_proxies = parts_proxies(parts);
     process_raise_file_limit();
+    own_listeners(parts->config);
     if (!parts_follow(parts))
         return complain("cannot follow changes", S("no thread could be started"));
     if (!issuers_serve())
@@ -147,6 +156,8 @@ static int serve(struct parts *parts, struct config *config)
         return complain("cannot listen on metrics_listen", why);
     }
     str address = http_engine_address(engine);
+    if (parts->config->listen_port == 0)
+        outbound_own(address);
     str url = arena_printf(parts->arena, "%s://%.*s", options.tls.cert ? "https" : "http",
                            STR_ARG(address));
     if (parts->config->sources[SETTING_public_url] == CONFIG_DEFAULT)

@@ -1,7 +1,7 @@
-/* Discovery and key sets, by libcurl: https, no redirects, bounded in time and size. */
+/* Discovery and key sets: bounded in time and size. */
 #include "issuers/fetch.h"
 
-#include <curl/curl.h>
+#include "outbound/outbound.h"
 
 /* ---- documents ---- */
 
@@ -93,17 +93,9 @@ static int check_stop(void *self, curl_off_t total, curl_off_t now, curl_off_t u
     return atomic_load(stops) ? 1 : 0;
 }
 
-static void prepare(CURL *curl, const char *url, struct buf *body, const atomic_bool *stops)
+static void prepare(CURL *curl, struct buf *body, const atomic_bool *stops)
 {
-    curl_easy_setopt(curl, CURLOPT_URL, url);
-    /* What may be http was judged with the URL. */
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https,http");
-    curl_easy_setopt(curl, CURLOPT_NOPROXY, "localhost,127.0.0.1,::1");
-    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)FETCH_TIMEOUT_MS);
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, NULL);
-    curl_easy_setopt(curl, CURLOPT_USERAGENT, "sallyport/" SALLYPORT_VERSION);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
     curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
@@ -111,25 +103,53 @@ static void prepare(CURL *curl, const char *url, struct buf *body, const atomic_
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, stops);
 }
 
-static bool get(struct arena *arena, str url, const atomic_bool *stops, struct buf *body, str *why)
-{
-    CURL *curl = curl_easy_init();
-    long status = 0;
+struct document {
+    str url;
+    bool is_operators; /* from the settings, and not from somebody's answer */
+};
 
-    buf_clear(body);
-    prepare(curl, arena_dup(arena, url).p, body, stops);
+static bool perform(struct arena *arena, CURL *curl, const struct document *document,
+                    const struct outbound_call *call, const struct buf *body, str *why)
+{
+    long status = 0;
     CURLcode code = curl_easy_perform(curl);
+
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
-    curl_easy_cleanup(curl);
     if (code == CURLE_OK && status == 200)
         return true;
-    if (body->is_full)
-        *why = arena_printf(arena, "%.*s: the answer is larger than 1 MiB", STR_ARG(url));
+    if (call->verdict != GUARD_FINE)
+        *why = arena_printf(arena, "%.*s: it %.*s", STR_ARG(document->url),
+                            STR_ARG(guard_reason(call->verdict)));
+    else if (body->is_full)
+        *why = arena_printf(arena, "%.*s: the answer is larger than 1 MiB", STR_ARG(document->url));
     else if (code != CURLE_OK)
-        *why = arena_printf(arena, "%.*s: %s", STR_ARG(url), curl_easy_strerror(code));
+        *why = arena_printf(arena, "%.*s: %s", STR_ARG(document->url), curl_easy_strerror(code));
     else
-        *why = arena_printf(arena, "%.*s: the status is %ld, and not 200", STR_ARG(url), status);
+        *why = arena_printf(arena, "%.*s: the status is %ld, and not 200", STR_ARG(document->url),
+                            status);
     return false;
+}
+
+static bool get(struct arena *arena, const struct document *document, const atomic_bool *stops,
+                struct buf *body, str *why)
+{
+    CURL *curl = curl_easy_init();
+    struct outbound_call call;
+    struct curl_slist *pin = NULL;
+    str reason = STR_NONE;
+    bool is_there = false;
+
+    buf_clear(body);
+    if (outbound_prepare_now(arena, curl, document->url, document->is_operators, &call, &pin,
+                             &reason)) {
+        prepare(curl, body, stops);
+        is_there = perform(arena, curl, document, &call, body, why);
+    } else {
+        *why = arena_printf(arena, "%.*s: %.*s", STR_ARG(document->url), STR_ARG(reason));
+    }
+    curl_easy_cleanup(curl);
+    curl_slist_free_all(pin);
+    return is_there;
 }
 
 /* OpenID Connect Discovery section 4.1: a slash at the end of the issuer goes first. */
@@ -141,18 +161,32 @@ static bool discover(struct arena *arena, const struct issuer *issuer, const ato
     if (str_ends(iss, S("/")))
         iss.n--;
     str url = arena_printf(arena, "%.*s/.well-known/openid-configuration", STR_ARG(iss));
-    return get(arena, url, stops, body, why) &&
+    struct document document = {url, true};
+    return get(arena, &document, stops, body, why) &&
            discovery_read(arena, issuer, buf_str(body), jwks_url, why);
+}
+
+/* The operator trusts the issuer's host; where its document points is judged as anybody's word. */
+static bool is_same_host(struct arena *arena, str a, str b)
+{
+    struct guard_url of_a, of_b;
+
+    outbound_judge(arena, a, &of_a);
+    outbound_judge(arena, b, &of_b);
+    return of_a.host.n && str_eq(of_a.host, of_b.host) && of_a.port == of_b.port;
 }
 
 bool fetch_keys(struct arena *arena, const struct issuer *issuer, const atomic_bool *stops,
                 struct keyset *out, str *why)
 {
-    str url = issuer->jwks_url;
+    struct document document = {issuer->jwks_url, true};
     DROP(buf) struct buf body;
 
     buf_init(&body, FETCH_MAX_BYTES);
-    if (url.n == 0 && !discover(arena, issuer, stops, &body, &url, why))
-        return false;
-    return get(arena, url, stops, &body, why) && keyset_read(arena, buf_str(&body), out, why);
+    if (document.url.n == 0) {
+        if (!discover(arena, issuer, stops, &body, &document.url, why))
+            return false;
+        document.is_operators = is_same_host(arena, issuer->iss, document.url);
+    }
+    return get(arena, &document, stops, &body, why) && keyset_read(arena, buf_str(&body), out, why);
 }

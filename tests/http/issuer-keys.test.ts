@@ -110,6 +110,51 @@ test("an issuer that has never answered is 503 with Retry-After, and is asked ag
   }
 });
 
+test("discovery may lead to a private address only where outbound_allow names it", async () => {
+  const key = await makeKey("real");
+  const keys = await KeyServer.start([key.jwk]);
+  const issuer = await KeyServer.start([]);
+  issuer.answer = { status: 200, body: JSON.stringify({ issuer: issuer.url, jwks_uri: `http://127.0.0.2:${keys.port}/keys` }) };
+  const settings = { issuer_x_issuer: issuer.url, issuer_x_audience: "us" };
+  const closed = await startServer(settings);
+  try {
+    refusedWith(await bearer(closed, await sign(key, { ...good(), iss: issuer.url })), "ISSUER_UNREACHABLE");
+    await eventually(() => Promise.resolve(/127\.0\.0\.2.*outbound_allow/.test(closed.log) || undefined), 10_000, "the log says so");
+    assert.equal(keys.reads, 0);
+  } finally {
+    await closed.stop();
+  }
+  const open = await startServer({ ...settings, outbound_allow: "127.0.0.2" });
+  try {
+    // Nothing listens there; but now it is tried.
+    await bearer(open, await sign(key, { ...good(), iss: issuer.url }));
+    await eventually(() => Promise.resolve(/Couldn't connect/.test(open.log) || undefined), 10_000, "it was tried");
+  } finally {
+    await open.stop();
+    await issuer.stop();
+    await keys.stop();
+  }
+});
+
+test("no proxy is taken from the environment", async () => {
+  const key = await makeKey("real");
+  const issuer = await KeyServer.start([key.jwk]);
+  const proxy = await KeyServer.start([]);
+  const names = ["http_proxy", "https_proxy", "all_proxy", "ALL_PROXY", "HTTPS_PROXY"];
+  for (const name of names) process.env[name] = proxy.url;
+  const server = await startServer({ issuer_x_issuer: ISS, issuer_x_jwks_url: `${issuer.url}/keys`, issuer_x_audience: "us" });
+  for (const name of names) delete process.env[name];
+  try {
+    await link(server, ISS, "kim");
+    await untilTaken(server, await sign(key, good()));
+    assert.equal(proxy.reads, 0);
+  } finally {
+    await server.stop();
+    await issuer.stop();
+    await proxy.stop();
+  }
+});
+
 test("answers that are no keys leave the issuer unreachable, and the log says why", async () => {
   const key = await makeKey("real");
   const elsewhere = await KeyServer.start([key.jwk]);
